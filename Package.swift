@@ -1,0 +1,128 @@
+// swift-tools-version: 6.3
+// The architecture: targets in layer order. Arrows point down only (STYLE §2); the build checks the imports.
+import PackageDescription
+
+let swift: [SwiftSetting] = [
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let orderedCollections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
+
+let package = Package(
+    name: "bypass",
+    products: [
+        .executable(name: "volmount", targets: ["volmount"]),
+        .executable(name: "healer", targets: ["healer"]),
+        .executable(name: "healctl", targets: ["healctl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // C edges: headers and shims, no decisions.
+        .target(name: "CPosix"),
+        .target(name: "CFuse"),
+        .target(name: "CChecksums", linkerSettings: [.linkedLibrary("xxhash"), .linkedLibrary("z"), .linkedLibrary("crypto")]),
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+
+        // What every translator stands on. Knows no translator, no heal, no socket; imports no third-party package.
+        .target(name: "TranslatorCore", dependencies: ["CPosix"], swiftSettings: swift),
+
+        // Pure: bytes or counts in, values out.
+        .target(name: "Checksums", dependencies: ["CChecksums", "TranslatorCore"], swiftSettings: swift),
+        .target(name: "ReplicaState", dependencies: ["TranslatorCore"], swiftSettings: swift),
+        .target(name: "RangeMapping", dependencies: ["TranslatorCore"], swiftSettings: swift),
+        .target(name: "FuseProtocol", dependencies: ["CFuse", "TranslatorCore"], swiftSettings: swift),
+        .target(name: "HealProtocol", dependencies: ["Checksums", "TranslatorCore"], swiftSettings: swift),
+
+        // The folder is the volfile type; never one another.
+        .target(
+            name: "Translators",
+            dependencies: [
+                "TranslatorCore", "Checksums", "ReplicaState", "RangeMapping", "CPosix", orderedCollections,
+            ],
+            exclude: ["mount"], swiftSettings: swift),
+
+        // The only one that opens /dev/fuse; the only ones that open ZeroMQ sockets; the engine knows neither.
+        .target(
+            name: "FuseMount", dependencies: ["TranslatorCore", "FuseProtocol", "CPosix"],
+            path: "Sources/Translators/mount/fuse", swiftSettings: swift),
+        .target(
+            name: "HealTransport", dependencies: ["TranslatorCore", "HealProtocol", "CZeroMQ", "CPosix"],
+            swiftSettings: swift),
+        .target(
+            name: "HealEngine",
+            dependencies: ["TranslatorCore", "ReplicaState", "RangeMapping", "HealProtocol", orderedCollections],
+            swiftSettings: swift),
+
+        // Fakes for the true edges only: disk, network, kernel, clock.
+        .target(
+            name: "TranslatorTesting", dependencies: ["TranslatorCore", "ReplicaState", "Translators", "CPosix"],
+            swiftSettings: swift),
+
+        // Parse, compose, run: the only place where two sides meet.
+        .executableTarget(
+            name: "volmount",
+            dependencies: [
+                "TranslatorCore", "Translators", "FuseMount", "HealProtocol", "HealTransport", argumentParser, logging,
+                lifecycle, unixSignals,
+            ], swiftSettings: swift),
+        .executableTarget(
+            name: "healer",
+            dependencies: [
+                "TranslatorCore", "Translators", "HealEngine", "HealProtocol", "HealTransport", argumentParser,
+                logging, lifecycle, unixSignals,
+            ], swiftSettings: swift),
+        .executableTarget(
+            name: "healctl",
+            dependencies: ["TranslatorCore", "HealProtocol", "HealTransport", argumentParser], swiftSettings: swift),
+
+        // A test lives at its subject's path.
+        .testTarget(
+            name: "TranslatorCoreTests",
+            dependencies: ["TranslatorCore", "TranslatorTesting"],
+            swiftSettings: swift),
+        .testTarget(name: "ReplicaStateTests", dependencies: ["ReplicaState", "TranslatorCore"], swiftSettings: swift),
+        .testTarget(
+            name: "RangeMappingTests",
+            dependencies: ["RangeMapping", "TranslatorCore", "CPosix"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "FuseProtocolTests",
+            dependencies: ["FuseProtocol", "TranslatorCore", "CFuse"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "HealProtocolTests",
+            dependencies: ["HealProtocol", "TranslatorCore", "Checksums"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "TranslatorsTests",
+            dependencies: ["Translators", "TranslatorCore", "TranslatorTesting", "ReplicaState", "RangeMapping", "Checksums", "CPosix"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "HealTransportTests",
+            dependencies: ["HealTransport", "HealProtocol", "TranslatorCore", "CPosix"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "HealEngineTests",
+            dependencies: ["HealEngine", "HealProtocol", "ReplicaState", "RangeMapping", "Translators", "TranslatorCore", "TranslatorTesting", "CPosix"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "HealSimulationTests",
+            dependencies: ["HealEngine", "HealProtocol", "ReplicaState", "Translators", "TranslatorCore", "TranslatorTesting"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "MountTests",
+            dependencies: ["FuseMount", "Translators", "TranslatorCore", "CPosix"],
+            swiftSettings: swift),
+        .testTarget(name: "TidyTests", dependencies: ["TranslatorCore", "Translators"], swiftSettings: swift),
+    ]
+)

@@ -1,0 +1,64 @@
+// The Linux calls and constants that the Glibc module lacks. Headers and inline shims only, no decisions.
+#ifndef CPOSIX_H
+#define CPOSIX_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/timerfd.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+// Variadic in C, so Swift cannot see them.
+static inline int cposix_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+static inline int cposix_openat(int directory, const char *path, int flags, mode_t mode) {
+    return openat(directory, path, flags, mode);
+}
+static inline int cposix_fcntl_int(int fd, int command, int argument) { return fcntl(fd, command, argument); }
+static inline int cposix_fcntl_lock(int fd, int command, struct flock *lock) { return fcntl(fd, command, lock); }
+static inline int cposix_ioctl_ptr(int fd, unsigned long request, void *argument) { return ioctl(fd, request, argument); }
+
+// Macros with casts or arguments.
+static inline unsigned int cposix_major(uint64_t device) { return major(device); }
+static inline unsigned int cposix_minor(uint64_t device) { return minor(device); }
+static inline uint64_t cposix_makedev(unsigned int major, unsigned int minor) { return makedev(major, minor); }
+static inline int cposix_is_mapping_failed(const void *address) { return address == MAP_FAILED; }
+
+#endif

@@ -1,0 +1,23 @@
+/// Appends big-endian values to bytes it owns.
+public struct ByteWriter {
+    public private(set) var bytes: [UInt8] = []
+
+    public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+
+    public mutating func integer<Value: FixedWidthInteger>(_ value: Value) {
+        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+    public mutating func uint8(_ value: UInt8) { bytes.append(value) }
+    public mutating func uint16(_ value: UInt16) { integer(value) }
+    public mutating func uint32(_ value: UInt32) { integer(value) }
+    public mutating func uint64(_ value: UInt64) { integer(value) }
+    public mutating func int32(_ value: Int32) { integer(value) }
+    public mutating func int32s(_ values: Int32...) { values.forEach { integer($0) } }
+    public mutating func int64(_ value: Int64) { integer(value) }
+    public mutating func gfid(_ value: Gfid) {
+        integer(value.high)
+        integer(value.low)
+    }
+    public mutating func append(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
+    public mutating func zeros(_ count: Int) { bytes.append(contentsOf: repeatElement(0, count: count)) }
+}

@@ -1,0 +1,52 @@
+import CPosix
+import Glibc
+
+/// Who holds a lock: 8 bytes, never zero. On the wire the big-endian bytes (gluster-wire.md §3). The full owner of a
+/// lock is the pair (connection, owner).
+public struct LockOwner: Hashable, Sendable {
+    public let rawValue: UInt64
+
+    public init(rawValue: UInt64) {
+        precondition(rawValue != 0, "a lock owner is not zero")
+        self.rawValue = rawValue
+    }
+
+    /// A fresh owner, not used before by this process.
+    public static func unique() -> LockOwner { LockOwner(rawValue: UniqueNumber.next()) }
+}
+
+/// Who asked: the credentials of the calling process.
+public struct Caller: Hashable, Sendable {
+    /// Negative pids are internal clients: −6 is a self-heal daemon (gluster-wire.md §3).
+    public var pid: Int32
+    public var uid: UInt32, gid: UInt32
+    public var groups: [UInt32]
+
+    public init(pid: Int32, uid: UInt32, gid: UInt32, groups: [UInt32] = []) {
+        (self.pid, self.uid, self.gid, self.groups) = (pid, uid, gid, groups)
+    }
+
+    public static let selfHeal = Caller(pid: -6, uid: 0, gid: 0)
+    public static let root = Caller(pid: 0, uid: 0, gid: 0)
+}
+
+/// What one request carries beside its arguments, from the mount down to the bricks and back. Immutable; a translator
+/// that needs another lock owner derives a frame.
+public final class Frame: Sendable {
+    public let caller: Caller
+    public let lockOwner: LockOwner
+    /// The one time that all replicas record for this request ("consistent time"); zero for healers.
+    public let time: Timestamp
+    /// Names the request in traces: the kernel's own number on a mount.
+    public let unique: UInt64
+
+    public init(
+        caller: Caller, lockOwner: LockOwner = .unique(), time: Timestamp = .zero, unique: UInt64 = UniqueNumber.next()
+    ) {
+        (self.caller, self.lockOwner, self.time, self.unique) = (caller, lockOwner, time, unique)
+    }
+
+    public func with(lockOwner: LockOwner) -> Frame {
+        Frame(caller: caller, lockOwner: lockOwner, time: time, unique: unique)
+    }
+}

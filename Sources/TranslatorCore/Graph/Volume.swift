@@ -1,0 +1,61 @@
+import Synchronization
+
+/// One `volume … end-volume` of a volfile, come alive: what a translator instance knows of itself and its place.
+public final class Volume: Sendable {
+    public let name: String
+    public let type: TranslatorType
+    /// Checked against the declared options; defaults are filled in.
+    public let options: OptionValues
+    public let subvolumes: [any Translator]
+    /// The translator's place in `ContextSlots`: unique in its graph.
+    public let slot: Int
+    public let environment: GraphEnvironment
+    /// Where the volume stands, for messages.
+    public let location: VolfileLocation
+    private let parents = Mutex<[WeakParent]>([])
+
+    private struct WeakParent: Sendable { weak var translator: (any Translator)? }
+
+    public init(
+        name: String, type: TranslatorType, options: OptionValues, subvolumes: [any Translator], slot: Int,
+        environment: GraphEnvironment, location: VolfileLocation
+    ) {
+        (self.name, self.type, self.options, self.subvolumes) = (name, type, options, subvolumes)
+        (self.slot, self.environment, self.location) = (slot, environment, location)
+    }
+
+    @inlinable public var firstSubvolume: any Translator { subvolumes[0] }
+
+    /// Called by the graph builder, once for each translator that stands on this one.
+    public func addParent(_ parent: any Translator) { parents.withLock { $0.append(WeakParent(translator: parent)) } }
+
+    public func notifyParents(_ event: GraphEvent, from translator: any Translator) {
+        for parent in parents.withLock({ $0 }) { parent.translator?.notify(event, from: translator) }
+    }
+
+    /// An error that names this volume and its line: `demo.vol:12: volume "bypass-0": …`.
+    public func error(_ message: String) -> VolfileError {
+        VolfileError(location, "volume \"\(name)\": \(message)")
+    }
+
+    public func log(_ level: LogLevel, _ message: @autoclosure () -> String) {
+        environment.log.write(level, volume: name, message)
+    }
+}
+
+/// What all translators of one process share.
+public final class GraphEnvironment: Sendable {
+    public let inodes: InodeTable
+    public let pool: IobufPool
+    public let time: any TimeSource
+    public let log: Log
+    /// Where chains that suspended go on; its threads may block.
+    public let executor: IOExecutor
+
+    public init(
+        inodes: InodeTable = InodeTable(), pool: IobufPool = IobufPool(), time: any TimeSource = SystemTimeSource(),
+        log: Log = .standardError(), executor: IOExecutor = .shared
+    ) {
+        (self.inodes, self.pool, self.time, self.log, self.executor) = (inodes, pool, time, log, executor)
+    }
+}
