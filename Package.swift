@@ -90,6 +90,10 @@ let package = Package(
             name: "TranslatorCoreTests",
             dependencies: ["TranslatorCore", "TranslatorTesting"],
             swiftSettings: swift),
+        .testTarget(
+            name: "TranslatorTestingTests",
+            dependencies: ["TranslatorTesting", "TranslatorCore", "ReplicaState", "CPosix"],
+            swiftSettings: swift),
         .testTarget(name: "ReplicaStateTests", dependencies: ["ReplicaState", "TranslatorCore"], swiftSettings: swift),
         .testTarget(
             name: "RangeMappingTests",
