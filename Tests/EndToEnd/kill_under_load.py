@@ -1,0 +1,129 @@
+"""Kill -9 of the mount, of the healer, of both, under load: everything pending is healed afterwards, the replicas are
+equal, nothing acknowledged by fsync is lost. And: records dropped on purpose change nothing but the way of healing.
+
+Many files are written at once, all of which exist before the load; names under way at a kill are no part of this test.
+"""
+import argparse
+import os
+import random
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from testbed import Testbed, TestbedError  # noqa: E402
+
+FILES, FILE_BYTES, BLOCK = 12, 4 << 20, 4096
+
+
+class Writer(threading.Thread):
+    """Overwrites blocks of one file and remembers, per block, what fsync acknowledged and what may be there besides."""
+
+    def __init__(self, path, seed):
+        super().__init__(daemon=True)
+        self.path, self.order = path, random.Random(seed)
+        self.acknowledged = {}   # block -> stamp that an fsync covered
+        self.maybe = {}          # block -> stamps written after that fsync
+        self.stamp, self.operations, self.ended = 0, 0, False
+
+    def run(self):
+        try:
+            fd = os.open(self.path, os.O_RDWR)
+            while not self.ended:
+                for _ in range(self.order.randrange(1, 40)):
+                    block = self.order.randrange(FILE_BYTES // BLOCK)
+                    self.stamp += 1
+                    self.maybe.setdefault(block, []).append(self.stamp)
+                    os.pwrite(fd, page(self.stamp), block * BLOCK)
+                    self.operations += 1
+                os.fsync(fd)
+                for block, stamps in self.maybe.items():
+                    self.acknowledged[block] = stamps[-1]
+                self.maybe = {}
+            os.close(fd)
+        except OSError:
+            pass  # the mount was killed: what this thread knows is what it may claim
+
+    def lost(self, brick_path):
+        """Sentences about blocks that hold neither what fsync acknowledged nor anything written after it."""
+        with open(brick_path, "rb") as file:
+            content = file.read()
+        for block, stamp in self.acknowledged.items():
+            allowed = [stamp] + self.maybe.get(block, [])
+            found = int.from_bytes(content[block * BLOCK:block * BLOCK + 8], "big")
+            if found not in allowed:
+                yield "%s: block %d holds stamp %d, fsync acknowledged %d" % (self.path, block, found, stamp)
+
+
+def page(stamp):
+    return stamp.to_bytes(8, "big") * (BLOCK // 8)
+
+
+def one_round(testbed, victim, seed, seconds):
+    order = random.Random(seed)
+    writers = [Writer(os.path.join(testbed.mount_point, "file%d" % number), seed * 100 + number) for number in range(FILES)]
+    for writer in writers:
+        writer.start()
+    time.sleep(seconds * (0.5 + order.random()))
+    if victim in ("healer", "both"):
+        testbed.kill_healer()
+    if victim in ("mount", "both"):
+        testbed.kill_mount()
+    if victim == "healer":
+        time.sleep(seconds / 2)  # writing goes on without a healer
+    for writer in writers:
+        writer.ended = True
+    for writer in writers:
+        writer.join(60)
+    if victim in ("healer", "both"):
+        testbed.start_healer()
+    if victim in ("mount", "both"):
+        testbed.start_mount()
+    testbed.wait_clean(120)
+    complaints = testbed.compare_bricks()
+    for number, writer in enumerate(writers):
+        for brick in testbed.bricks:
+            complaints += writer.lost(os.path.join(brick, "file%d" % number))
+    return sum(writer.operations for writer in writers), complaints
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=6, help="rounds; victims take turns (default 6)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="about how long each round writes (default 1)")
+    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    parser.add_argument("--debug-build", action="store_true", help="use the debug build of the commands")
+    arguments = parser.parse_args()
+    print("kill-under-load: seed %d" % arguments.seed, flush=True)
+    testbed = Testbed(release=not arguments.debug_build)
+    passed = failed = 0
+    try:
+        testbed.start_healer()
+        testbed.start_mount()
+        for number in range(FILES):
+            with open(os.path.join(testbed.mount_point, "file%d" % number), "wb") as file:
+                file.write(bytes(FILE_BYTES))
+        testbed.wait_clean(120)
+        for number in range(arguments.rounds):
+            victim = ("mount", "healer", "both")[number % 3]
+            began = time.monotonic()
+            operations, complaints = one_round(testbed, victim, arguments.seed + number, arguments.seconds)
+            for complaint in complaints:
+                print("  " + complaint)
+            passed, failed = (passed, failed + 1) if complaints else (passed + 1, failed)
+            print("%s: kill -9 of %s after %d writes: %.1f s in all" % (
+                "failed" if complaints else "ok", victim, operations, time.monotonic() - began), flush=True)
+    except TestbedError as error:
+        failed += 1
+        print("failed: %s" % error)
+    finally:
+        testbed.stop(keep=failed > 0)
+    if failed:
+        print("bricks and logs are left in %s" % testbed.folder)
+    print("kill-under-load: %d passed, %d failed" % (passed, failed))
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,276 @@
+"""A replicated volume on directories of this machine, with real processes: bricks, `volmount`, `healer`, `healctl`.
+
+Used by the demo and by the end-to-end tests. Nothing here decides what is right; `compare_bricks` says what differs.
+"""
+import errno
+import hashlib
+import json
+import os
+import signal
+import shutil
+import stat
+import struct
+import subprocess
+import tempfile
+import time
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+VOLUME = "demo"
+
+
+class TestbedError(Exception):
+    """One sentence for people."""
+
+
+def wait_until(what, condition, seconds=30, pause=0.01):
+    """Polls `condition` until it is true; raises with `what` when `seconds` have passed."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise TestbedError("waited %g s in vain for %s" % (seconds, what))
+        time.sleep(pause)
+
+
+def check_scratch(folder, bytes_needed):
+    """One sentence for what makes `folder` unfit to hold bricks, or None."""
+    status = os.statvfs(folder)
+    free = status.f_bavail * status.f_frsize
+    if free < bytes_needed:
+        return "%s has %d MiB free, %d MiB are needed; set SCRATCH to a folder with more" % (
+            folder, free >> 20, bytes_needed >> 20)
+    with tempfile.NamedTemporaryFile(dir=folder) as probe:
+        try:
+            os.setxattr(probe.name, "trusted.bypass-probe", b"1")
+        except OSError as error:
+            return "%s takes no trusted xattrs (%s); set SCRATCH to a folder on ext4 or xfs, and run as root" % (
+                folder, error.strerror)
+        os.ftruncate(probe.fileno(), 1 << 20)
+        try:
+            if os.lseek(probe.fileno(), 0, os.SEEK_HOLE) != 0:
+                return "%s does not report holes (SEEK_HOLE); set SCRATCH to a folder on ext4 or xfs" % folder
+        except OSError as error:
+            return "%s does not know SEEK_HOLE (%s); set SCRATCH to a folder on ext4 or xfs" % (folder, error.strerror)
+    return None
+
+
+class Testbed:
+    """`replicas` bricks under one scratch folder, a mount with bypass to the first, and a healer."""
+
+    def __init__(self, scratch=None, replicas=2, bypass_options=(), mount_options="", release=True, replicate_options=()):
+        self.folder = tempfile.mkdtemp(prefix="bypass-", dir=scratch or os.environ.get("SCRATCH"))
+        self.bricks = [os.path.join(self.folder, "brick%d" % i) for i in range(replicas)]
+        self.mount_point = os.path.join(self.folder, "mnt")
+        self.runtime = os.path.join(self.folder, "run")
+        self.volfile = os.path.join(self.folder, "%s.vol" % VOLUME)
+        self.binaries = os.path.join(REPOSITORY, ".build", "release" if release else "debug")
+        self.mount_options = mount_options
+        self.mount_process = self.healer_process = None
+        for path in self.bricks + [self.mount_point, self.runtime]:
+            os.mkdir(path)
+        with open(self.volfile, "w") as file:
+            file.write(self.volfile_text(bypass_options, replicate_options))
+
+    def volfile_text(self, bypass_options, replicate_options):
+        parts = []
+        for number, brick in enumerate(self.bricks):
+            parts.append("volume %s-posix-%d\n    type storage/posix\n    option directory %s\nend-volume" % (VOLUME, number, brick))
+            parts.append("volume %s-locks-%d\n    type features/locks\n    subvolumes %s-posix-%d\nend-volume" % (VOLUME, number, VOLUME, number))
+            parts.append("volume %s-client-%d\n    type features/index\n    subvolumes %s-locks-%d\nend-volume" % (VOLUME, number, VOLUME, number))
+        children = " ".join("%s-client-%d" % (VOLUME, number) for number in range(len(self.bricks)))
+        options = "".join("    option %s\n" % option for option in replicate_options)
+        parts.append("volume %s-replicate-0\n    type cluster/replicate\n%s    subvolumes %s\nend-volume" % (VOLUME, options, children))
+        options = "".join("    option %s\n" % option for option in ("target %s-client-0" % VOLUME, *bypass_options))
+        parts.append("volume %s-bypass\n    type features/bypass\n%s    subvolumes %s-replicate-0\nend-volume" % (VOLUME, options, VOLUME))
+        parts.append("volume %s\n    type debug/io-stats\n    subvolumes %s-bypass\nend-volume" % (VOLUME, VOLUME))
+        return "\n\n".join(parts) + "\n"
+
+    # Processes.
+
+    def log(self, name):
+        return open(os.path.join(self.folder, name), "ab")
+
+    def start_mount(self):
+        command = [os.path.join(self.binaries, "volmount"), "--foreground", "--volfile", self.volfile, "--runtime-dir", self.runtime]
+        if self.mount_options:
+            command += ["-o", self.mount_options]
+        self.mount_process = subprocess.Popen(
+            command + [self.mount_point], stdin=subprocess.DEVNULL, stdout=self.log("volmount.log"), stderr=subprocess.STDOUT,
+            start_new_session=True)
+        wait_until("the mount on %s" % self.mount_point, lambda: self.is_mounted() or self.died(self.mount_process, "volmount"))
+
+    def start_healer(self):
+        self.healer_process = subprocess.Popen(
+            [os.path.join(self.binaries, "healer"), "--volfile", self.volfile, "--runtime-dir", self.runtime],
+            stdin=subprocess.DEVNULL, stdout=self.log("healer.log"), stderr=subprocess.STDOUT, start_new_session=True)
+        wait_until("the healer to answer", lambda: self.healctl("status", "--json").returncode == 0
+                   or self.died(self.healer_process, "healer"))
+
+    def died(self, process, name):
+        if process.poll() is None:
+            return False
+        with open(os.path.join(self.folder, "%s.log" % name), errors="replace") as file:
+            raise TestbedError("%s ended with %d: %s" % (name, process.returncode, file.read()[-2000:].strip()))
+
+    def is_mounted(self):
+        with open("/proc/self/mounts") as mounts:
+            return any(line.split()[1] == self.mount_point for line in mounts)
+
+    def healctl(self, *arguments, timeout=60):
+        return subprocess.run([os.path.join(self.binaries, "healctl"), "--runtime-dir", self.runtime, *arguments],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+
+    def status(self):
+        answer = self.healctl("status", "--json")
+        if answer.returncode != 0:
+            raise TestbedError("healctl status: %s" % answer.stderr.strip())
+        return json.loads(answer.stdout)
+
+    def wait_clean(self, seconds=120):
+        """Returns when healctl says so *and* no brick holds a pending count."""
+        answer = self.healctl("wait", "--until", "clean", "--timeout", "%ds" % seconds, timeout=seconds + 30)
+        if answer.returncode != 0:
+            raise TestbedError("healctl wait ended with %d: %s" % (answer.returncode, (answer.stdout + answer.stderr).strip()))
+        wait_until("the last marks to go", lambda: not self.pending(), seconds=seconds)
+
+    def kill_mount(self):
+        """kill -9, and the dead mount point is taken away as an operator would."""
+        self.mount_process.send_signal(signal.SIGKILL)
+        self.mount_process.wait()
+        subprocess.run(["umount", "-l", self.mount_point], capture_output=True)
+
+    def kill_healer(self):
+        self.healer_process.send_signal(signal.SIGKILL)
+        self.healer_process.wait()
+
+    def stop(self, keep=False):
+        """Unmounts, ends what was started here, removes the scratch folder."""
+        if self.is_mounted():
+            for _ in range(50):
+                if subprocess.run(["umount", self.mount_point], capture_output=True).returncode == 0:
+                    break
+                time.sleep(0.1)
+            else:
+                subprocess.run(["umount", "-l", self.mount_point], capture_output=True)
+        for process in (self.mount_process, self.healer_process):
+            if process is None or process.poll() is not None:
+                continue
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    # What the bricks say.
+
+    def objects(self, brick):
+        """Relative paths of everything on a brick, GlusterFS's own folders left out."""
+        found = []
+        for folder, directories, files in os.walk(brick):
+            if folder == brick:
+                directories[:] = [name for name in directories if not name.startswith(".glusterfs")]
+            found += [os.path.relpath(os.path.join(folder, name), brick) for name in directories + files]
+        return sorted(found)
+
+    def pending(self):
+        """(brick, path, xattr, counts) of every count that is not zero."""
+        found = []
+        for number, brick in enumerate(self.bricks):
+            for path in ["."] + self.objects(brick):
+                for name, value in xattrs_of(os.path.join(brick, path)).items():
+                    if name.startswith("trusted.afr.") and not name.startswith("trusted.afr.bypass.") and any(value):
+                        found.append((number, path, name, struct.unpack(">3i", value)))
+        return found
+
+    def epochs(self, path, sink=1):
+        """(opened, healed) of the file against a sink, as the target's xattr has it."""
+        try:
+            value = os.getxattr(os.path.join(self.bricks[0], path), "trusted.afr.bypass.%s-client-%d" % (VOLUME, sink))
+        except OSError as error:
+            if error.errno == errno.ENODATA:
+                return (0, 0)
+            raise
+        return struct.unpack(">3i", value)[:2]
+
+    def compare_bricks(self, excluded=()):
+        """Sentences about everything in which the other bricks differ from the first; none when they are equal."""
+        differences = []
+        first = [path for path in self.objects(self.bricks[0]) if path not in excluded]
+        for brick in self.bricks[1:]:
+            other = [path for path in self.objects(brick) if path not in excluded]
+            for path in sorted(set(first) ^ set(other)):
+                differences.append("%s: only on %s" % (path, self.bricks[0] if path in first else brick))
+            for path in sorted(set(first) & set(other)):
+                differences += ["%s: %s" % (path, what) for what in differing(os.path.join(self.bricks[0], path), os.path.join(brick, path))]
+        return differences
+
+
+def xattrs_of(path):
+    names = os.listxattr(path, follow_symlinks=False)
+    return {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
+
+
+def differing(a, b):
+    """In what two objects on bricks differ: content, holes, size, mode, owner, links, xattrs."""
+    one, two = os.lstat(a), os.lstat(b)
+    for name in ("st_mode", "st_uid", "st_gid", "st_rdev"):
+        if getattr(one, name) != getattr(two, name):
+            yield "%s is %o on one, %o on the other" % (name, getattr(one, name), getattr(two, name))
+    if not stat.S_ISDIR(one.st_mode) and one.st_nlink != two.st_nlink:
+        yield "has %d links on one, %d on the other" % (one.st_nlink, two.st_nlink)
+    # trusted.afr.* are the replicas' books about each other, one-sided by design.
+    books = lambda all: {name: value for name, value in all.items() if not name.startswith("trusted.afr.")}
+    if books(xattrs_of(a)) != books(xattrs_of(b)):
+        yield "xattrs differ: %s" % sorted(k for k in {**books(xattrs_of(a)), **books(xattrs_of(b))}
+                                          if books(xattrs_of(a)).get(k) != books(xattrs_of(b)).get(k))
+    if stat.S_ISLNK(one.st_mode) and os.readlink(a) != os.readlink(b):
+        yield "points to %s on one, to %s on the other" % (os.readlink(a), os.readlink(b))
+    if stat.S_ISREG(one.st_mode) and stat.S_ISREG(two.st_mode):
+        if one.st_size != two.st_size:
+            yield "is %d bytes on one, %d on the other" % (one.st_size, two.st_size)
+        elif digest(a) != digest(b):
+            yield "content differs, first at byte %d" % first_difference(a, b)
+        elif data_map(a) != data_map(b):
+            yield "holes differ: data at %s on one, %s on the other" % (data_map(a)[:4], data_map(b)[:4])
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
+
+
+def first_difference(a, b):
+    with open(a, "rb") as one, open(b, "rb") as two:
+        at = 0
+        while True:
+            x, y = one.read(1 << 20), two.read(1 << 20)
+            if x != y:
+                return at + next((i for i, (p, q) in enumerate(zip(x, y)) if p != q), min(len(x), len(y)))
+            if not x:
+                return -1
+            at += len(x)
+
+
+def data_map(path):
+    """[(start, end)] of the data of a file, as SEEK_DATA and SEEK_HOLE have it once it is on disk."""
+    found = []
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+        at = 0
+        while True:
+            try:
+                start = os.lseek(fd, at, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno == errno.ENXIO:
+                    return found
+                raise
+            at = os.lseek(fd, start, os.SEEK_HOLE)
+            found.append((start, at))
+    finally:
+        os.close(fd)
