@@ -6,6 +6,8 @@ let swift: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
+    // The toolchain's Glibc module must see the same declarations as CPosix, or clang finds fd_set defined twice.
+    .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
 ]
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
