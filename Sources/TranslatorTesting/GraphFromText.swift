@@ -7,7 +7,9 @@ extension Graph {
         _ text: String, file: String = "test.vol", extra: [any Translator.Type] = [],
         environment: GraphEnvironment = GraphEnvironment(log: .silent)
     ) throws(VolfileError) -> Graph {
-        let fakes: [any Translator.Type] = []
+        let fakes: [any Translator.Type] = [
+            FaultyTranslator.self, InertStorage.self, RecordingTranslator.self,
+        ]
         let registry = TranslatorRegistry(InTreeTranslators.all + fakes + extra)
         return try Graph(Volfile(text, file: file), registry: registry, environment: environment)
     }

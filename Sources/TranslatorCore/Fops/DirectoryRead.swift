@@ -75,5 +75,7 @@ public struct FsyncdirRequest: Sendable {
     public let fd: Fd
     public let dataOnly: Bool
     public var xdata: Xdata
-    public init(fd: Fd, dataOnly: Bool, xdata: Xdata = [:]) { (self.fd, self.dataOnly, self.xdata) = (fd, dataOnly, xdata) }
+    public init(fd: Fd, dataOnly: Bool, xdata: Xdata = [:]) {
+        (self.fd, self.dataOnly, self.xdata) = (fd, dataOnly, xdata)
+    }
 }

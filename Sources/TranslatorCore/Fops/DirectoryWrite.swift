@@ -28,7 +28,9 @@ public struct MknodRequest: Sendable {
     public let mode: UInt32
     /// Linux dev_t, for devices.
     public let device: UInt64
-    public init(entry: NewEntry, mode: UInt32, device: UInt64) { (self.entry, self.mode, self.device) = (entry, mode, device) }
+    public init(entry: NewEntry, mode: UInt32, device: UInt64) {
+        (self.entry, self.mode, self.device) = (entry, mode, device)
+    }
 }
 
 public struct MkdirRequest: Sendable {
@@ -48,7 +50,9 @@ public struct EntryReply: Sendable {
     public var iatt: Iatt
     public var parent: PrePostIatt
     public var xdata: Xdata
-    public init(iatt: Iatt, parent: PrePostIatt, xdata: Xdata = [:]) { (self.iatt, self.parent, self.xdata) = (iatt, parent, xdata) }
+    public init(iatt: Iatt, parent: PrePostIatt, xdata: Xdata = [:]) {
+        (self.iatt, self.parent, self.xdata) = (iatt, parent, xdata)
+    }
 }
 
 /// Gives `inode` another name.
@@ -66,7 +70,9 @@ public struct UnlinkRequest: Sendable {
     public let parent: Inode
     public let name: EntryName
     public var xdata: Xdata
-    public init(parent: Inode, name: EntryName, xdata: Xdata = [:]) { (self.parent, self.name, self.xdata) = (parent, name, xdata) }
+    public init(parent: Inode, name: EntryName, xdata: Xdata = [:]) {
+        (self.parent, self.name, self.xdata) = (parent, name, xdata)
+    }
 }
 
 public struct RmdirRequest: Sendable {

@@ -10,6 +10,45 @@ public enum Fop: Int, Sendable, CaseIterable {
     case copyFileRange = 56
 
     public var name: String { self == .copyFileRange ? "copy_file_range" : "\(self)" }
+
+    /// By its name on the wire: `writev`, `copy_file_range`.
+    public init?(name: String) {
+        guard let fop = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = fop
+    }
+
+    /// GlusterFS's name for this fop on that target: `fstat` for a stat by fd.
+    public func on(_ target: FopTarget) -> Fop {
+        guard case .fd = target else { return self }
+        return switch self {
+        case .stat: .fstat
+        case .truncate: .ftruncate
+        case .setxattr: .fsetxattr
+        case .getxattr: .fgetxattr
+        case .removexattr: .fremovexattr
+        case .inodelk: .finodelk
+        case .entrylk: .fentrylk
+        case .xattrop: .fxattrop
+        case .setattr: .fsetattr
+        default: self
+        }
+    }
+
+    /// The fop by gfid that this one is by fd: `stat` for `fstat`; itself for all others.
+    public var byInode: Fop {
+        switch self {
+        case .fstat: .stat
+        case .ftruncate: .truncate
+        case .fsetxattr: .setxattr
+        case .fgetxattr: .getxattr
+        case .fremovexattr: .removexattr
+        case .finodelk: .inodelk
+        case .fentrylk: .entrylk
+        case .fxattrop: .xattrop
+        case .fsetattr: .setattr
+        default: self
+        }
+    }
 }
 
 /// What a fop works on: an inode by its gfid, or an open file.

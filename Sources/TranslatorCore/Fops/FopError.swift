@@ -27,6 +27,23 @@ public struct FopError: Error, Hashable, Sendable {
     public static let quotaExceeded = FopError(EDQUOT), badFileState = FopError(EBADFD)
 }
 
+extension FopError {
+    /// The C name: "ENOSPC"; the number where the C library knows none.
+    public var name: String { strerrorname_np(code).map { String(cString: $0) } ?? String(code) }
+
+    /// By its C name, or by its number: as options of translators have it. Nil for anything else.
+    public init?(name: String) {
+        if let code = Int32(name) {
+            guard code > 0, strerrorname_np(code) != nil else { return nil }
+            self.init(code)
+            return
+        }
+        // errno(3): Linux has numbers up to 133.
+        guard let code = (Int32(1)...133).first(where: { FopError($0).name == name.uppercased() }) else { return nil }
+        self.init(code)
+    }
+}
+
 extension FopError: CustomStringConvertible {
     /// As strerror(3) has it, with the number: "No space left on device (errno 28)".
     public var description: String { "\(String(cString: strerror(code))) (errno \(code))" }

@@ -27,7 +27,9 @@ public struct AccessRequest: Sendable {
     public let inode: Inode
     public let mask: UInt32
     public var xdata: Xdata
-    public init(inode: Inode, mask: UInt32, xdata: Xdata = [:]) { (self.inode, self.mask, self.xdata) = (inode, mask, xdata) }
+    public init(inode: Inode, mask: UInt32, xdata: Xdata = [:]) {
+        (self.inode, self.mask, self.xdata) = (inode, mask, xdata)
+    }
 }
 
 /// Opens a regular file: each translator hangs its part into `fd.contexts`. `fd.flags` has no O_CREAT and no O_EXCL;

@@ -40,7 +40,9 @@ public struct TruncateRequest: Sendable {
     public let target: FopTarget
     public let size: UInt64
     public var xdata: Xdata
-    public init(_ target: FopTarget, size: UInt64, xdata: Xdata = [:]) { (self.target, self.size, self.xdata) = (target, size, xdata) }
+    public init(_ target: FopTarget, size: UInt64, xdata: Xdata = [:]) {
+        (self.target, self.size, self.xdata) = (target, size, xdata)
+    }
 }
 
 public struct FallocateRequest: Sendable {
@@ -103,7 +105,9 @@ public struct FsyncRequest: Sendable {
     public let fd: Fd
     public let dataOnly: Bool
     public var xdata: Xdata
-    public init(fd: Fd, dataOnly: Bool, xdata: Xdata = [:]) { (self.fd, self.dataOnly, self.xdata) = (fd, dataOnly, xdata) }
+    public init(fd: Fd, dataOnly: Bool, xdata: Xdata = [:]) {
+        (self.fd, self.dataOnly, self.xdata) = (fd, dataOnly, xdata)
+    }
 }
 
 public struct SetattrRequest: Sendable {
@@ -133,7 +137,9 @@ public struct RemovexattrRequest: Sendable {
     public let target: FopTarget
     public let names: [String]
     public var xdata: Xdata
-    public init(_ target: FopTarget, names: [String], xdata: Xdata = [:]) { (self.target, self.names, self.xdata) = (target, names, xdata) }
+    public init(_ target: FopTarget, names: [String], xdata: Xdata = [:]) {
+        (self.target, self.names, self.xdata) = (target, names, xdata)
+    }
 }
 
 /// Answer to fops that return nothing but that they were done.

@@ -21,7 +21,8 @@ public final class Graph: Sendable {
             }
             guard type.needs.isMet(by: subvolumes.count) else {
                 throw VolfileError(
-                    block.location, "volume \"\(block.name)\": \(block.type) needs \(type.needs) subvolumes, has \(subvolumes.count)")
+                    block.location,
+                    "volume \"\(block.name)\": \(block.type) needs \(type.needs) subvolumes, has \(subvolumes.count)")
             }
             var texts: [String: String] = [:]
             for option in block.options { texts[option.name] = option.text }

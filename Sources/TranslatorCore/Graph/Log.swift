@@ -12,7 +12,8 @@ public struct Log: Sendable {
     public let threshold: LogLevel
     private let sink: @Sendable (LogLevel, _ volume: String, _ message: String) -> Void
 
-    public init(threshold: LogLevel, sink: @escaping @Sendable (LogLevel, _ volume: String, _ message: String) -> Void) {
+    public init(threshold: LogLevel, sink: @escaping @Sendable (LogLevel, _ volume: String, _ message: String) -> Void)
+    {
         (self.threshold, self.sink) = (threshold, sink)
     }
 
