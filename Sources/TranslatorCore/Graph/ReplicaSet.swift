@@ -34,4 +34,7 @@ public protocol ReplicaSet: Translator {
     var locksEagerly: Bool { get }
     /// The volume's id from `option volume-id`, if the volfile has one.
     var volumeID: Gfid? { get }
+    /// Ends what this translator itself still holds open on `inode`: the delayed post-op is sent and the eager lock let
+    /// go before it returns. Before an epoch is opened on an inode that went through replicate until now.
+    func settle(_ inode: Inode) async
 }
