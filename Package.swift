@@ -96,7 +96,9 @@ let package = Package(
             name: "TranslatorTestingTests",
             dependencies: ["TranslatorTesting", "TranslatorCore", "ReplicaState", "CPosix"],
             swiftSettings: swift),
-        .testTarget(name: "ReplicaStateTests", dependencies: ["ReplicaState", "TranslatorCore"], swiftSettings: swift),
+        .testTarget(
+            name: "ReplicaStateTests", dependencies: ["ReplicaState", "TranslatorCore"],
+            resources: [.copy("Vectors")], swiftSettings: swift),
         .testTarget(
             name: "RangeMappingTests",
             dependencies: ["RangeMapping", "TranslatorCore", "CPosix"],
