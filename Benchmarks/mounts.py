@@ -1,0 +1,207 @@
+"""4 KiB random and 1 MiB sequential I/O, and file creation, on: the plain directory ("local"), libfuse's passthrough_ll
+("C FUSE") in the same cache mode, the genuine GlusterFS replica 2 mount, and ours with bypass. Rounds are interleaved;
+medians and ratios are printed, and held against thresholds.json.
+"""
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(REPOSITORY, "Tests", "EndToEnd"))
+from testbed import Testbed, wait_until  # noqa: E402
+
+FILE_MIB = 256
+# name: fio arguments
+JOBS = {
+    "4k-randwrite-1": "--rw=randwrite --bs=4k --numjobs=1",
+    "4k-randwrite-4": "--rw=randwrite --bs=4k --numjobs=4",
+    "4k-randread-1": "--rw=randread --bs=4k --numjobs=1",
+    "4k-randread-4": "--rw=randread --bs=4k --numjobs=4",
+    "4k-fdatasync-1": "--rw=randwrite --bs=4k --numjobs=1 --fdatasync=1",
+    "1m-write-1": "--rw=write --bs=1m --numjobs=1",
+    "1m-write-4": "--rw=write --bs=1m --numjobs=4",
+    "1m-read-1": "--rw=read --bs=1m --numjobs=1",
+}
+
+
+def mounted(path):
+    with open("/proc/self/mounts") as mounts:
+        return any(line.split()[1] == path for line in mounts)
+
+
+class Local:
+    name = "local"
+
+    def __init__(self, folder, writeback):
+        self.path = os.path.join(folder, "local")
+        os.mkdir(self.path)
+
+    def stop(self):
+        pass
+
+
+class CFuse:
+    name = "C FUSE"
+
+    def __init__(self, folder, writeback):
+        source = "/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c"
+        if os.path.exists(source + ".gz"):
+            subprocess.run("gzip -dc %s.gz > %s/passthrough_ll.c" % (source, folder), shell=True, check=True)
+            source = os.path.join(folder, "passthrough_ll.c")
+        if not os.path.exists(source):
+            raise RuntimeError("libfuse3-dev's examples are not installed")
+        program = os.path.join(folder, "passthrough_ll")
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "fuse3"], capture_output=True, text=True, check=True).stdout.split()
+        subprocess.run(["gcc", "-O2", "-Wall", source, "-I/usr/share/doc/libfuse3-dev/examples", "-o", program, *flags], check=True)
+        back, self.path = os.path.join(folder, "cfuse-back"), os.path.join(folder, "cfuse")
+        os.mkdir(back)
+        os.mkdir(self.path)
+        options = "source=%s%s,allow_other,default_permissions" % (back, ",writeback" if writeback else ",cache=auto")
+        self.process = subprocess.Popen([program, "-f", "-o", options, self.path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until("passthrough_ll", lambda: mounted(self.path))
+
+    def stop(self):
+        subprocess.run(["umount", self.path])
+        self.process.wait(10)
+
+
+class GlusterFS:
+    name = "GlusterFS"
+
+    def __init__(self, folder, writeback):
+        if not shutil.which("glusterd"):
+            raise RuntimeError("glusterfs-server is not installed")
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        for path in ("/var/lib/glusterd", "/var/log/glusterfs", "/run/gluster"):
+            os.makedirs(path, exist_ok=True)
+        keep = os.path.join(folder, "hooks")
+        if os.path.exists("/var/lib/glusterd/hooks"):
+            shutil.copytree("/var/lib/glusterd/hooks", keep)
+        for path in ("/var/lib/glusterd", "/var/log/glusterfs", "/run/gluster"):
+            subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True)
+        if os.path.exists(keep):
+            shutil.copytree(keep, "/var/lib/glusterd/hooks")
+        self.glusterd = subprocess.Popen(["glusterd", "-N"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        gluster = lambda *a: subprocess.run(["gluster", "--mode=script", *a], capture_output=True, text=True)
+        wait_until("glusterd", lambda: gluster("volume", "list").returncode == 0, seconds=60)
+        bricks = ["127.1.1.1:%s" % os.path.join(folder, "gluster-brick%d" % i) for i in range(2)]
+        for command in (["volume", "create", "bench", "replica", "2", *bricks, "force"], ["volume", "start", "bench"]):
+            answer = gluster(*command)
+            if answer.returncode:
+                raise RuntimeError("gluster %s: %s" % (" ".join(command[:2]), answer.stderr.strip()))
+        self.path = os.path.join(folder, "gluster")
+        os.mkdir(self.path)
+        wait_until("the GlusterFS mount", lambda: subprocess.run(
+            ["mount", "-t", "glusterfs", "127.1.1.1:/bench", self.path], capture_output=True).returncode == 0, seconds=60, pause=1)
+
+    def stop(self):
+        subprocess.run(["umount", self.path])
+        subprocess.run(["gluster", "--mode=script", "volume", "stop", "bench", "force"], capture_output=True)
+        self.glusterd.terminate()
+        self.glusterd.wait(20)
+
+
+class Bypass:
+    name = "bypass"
+
+    def __init__(self, folder, writeback):
+        self.testbed = Testbed(scratch=folder, mount_options="cache-mode=writeback-cache" if writeback else "")
+        self.testbed.start_healer()
+        self.testbed.start_mount()
+        self.path = self.testbed.mount_point
+
+    def stop(self):
+        self.testbed.stop()
+
+
+def fio(path, arguments, milliseconds):
+    command = ["fio", "--name=x", "--filename=%s/file" % path, "--size=%dm" % FILE_MIB, "--ioengine=psync", "--time_based",
+               "--runtime=%dms" % milliseconds, "--ramp_time=300ms", "--group_reporting", "--output-format=json",
+               "--randrepeat=0", "--fallocate=none", *arguments.split()]
+    answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["jobs"][0]
+    side = answer["read"] if answer["read"]["io_bytes"] else answer["write"]
+    return side["iops"]
+
+
+def create_files(path, milliseconds):
+    """Files created, written with 4 KiB and closed per second."""
+    folder = os.path.join(path, "many")
+    os.mkdir(folder)
+    page, count, began = os.urandom(4096), 0, time.perf_counter()
+    while time.perf_counter() - began < milliseconds / 1000:
+        fd = os.open(os.path.join(folder, str(count)), os.O_WRONLY | os.O_CREAT, 0o644)
+        os.write(fd, page)
+        os.close(fd)
+        count += 1
+    took = time.perf_counter() - began
+    shutil.rmtree(folder)
+    return count / took
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--milliseconds", type=int, default=1500, help="of each job in each round")
+    parser.add_argument("--cache-mode", choices=["write-through", "writeback-cache"], default="write-through")
+    parser.add_argument("--quick", action="store_true", help="two short rounds")
+    parser.add_argument("--only", default="", help="jobs to run, by comma")
+    parser.add_argument("--check", action="store_true", help="exit code 1 when a ratio is under its threshold")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.rounds, arguments.milliseconds = 2, 800
+    writeback = arguments.cache_mode == "writeback-cache"
+    folder = tempfile.mkdtemp(prefix="bench-", dir=os.environ.get("SCRATCH"))
+    systems = []
+    for kind in (Local, CFuse, GlusterFS, Bypass):
+        try:
+            systems.append(kind(folder, writeback))
+        except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+            if kind in (Local, Bypass):
+                raise
+            print("left out: %s: %s" % (kind.name, error))
+    jobs = [name for name in [*JOBS, "create-4k"] if not arguments.only or name in arguments.only.split(",")]
+    figures = {(system.name, job): [] for system in systems for job in jobs}
+    try:
+        for system in systems:
+            with open(os.path.join(system.path, "file"), "wb") as file:
+                for _ in range(FILE_MIB):
+                    file.write(os.urandom(1 << 20))
+                os.fsync(file.fileno())
+        for number in range(arguments.rounds):
+            for job in jobs:
+                for system in systems:
+                    run = create_files if job == "create-4k" else (lambda path, ms: fio(path, JOBS[job], ms))
+                    figures[system.name, job].append(run(system.path, arguments.milliseconds))
+            print("round %d of %d done" % (number + 1, arguments.rounds), file=sys.stderr, flush=True)
+    finally:
+        for system in systems:
+            system.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    medians = {key: statistics.median(values) for key, values in figures.items()}
+    others = [system.name for system in systems if system.name != "bypass"]
+    print("%s, %d rounds, medians of operations per second" % (arguments.cache_mode, arguments.rounds))
+    print("%-16s" % "" + "".join("%12s" % system.name for system in systems) + "".join("%12s" % ("/ " + name) for name in others))
+    with open(os.path.join(REPOSITORY, "Benchmarks", "thresholds.json")) as file:
+        thresholds = json.load(file)[arguments.cache_mode]
+    under = []
+    for job in jobs:
+        mine = medians["bypass", job]
+        print("%-16s" % job + "".join("%12.0f" % medians[system.name, job] for system in systems)
+              + "".join("%12.2f" % (mine / medians[name, job]) for name in others))
+        for name, least in thresholds.get(job, {}).items():
+            if (name, job) in medians and mine / medians[name, job] < least:
+                under.append("%s is %.2f of %s, the threshold is %.2f" % (job, mine / medians[name, job], name, least))
+    for line in under:
+        print("under: " + line)
+    sys.exit(1 if under and arguments.check else 0)
+
+
+if __name__ == "__main__":
+    main()
