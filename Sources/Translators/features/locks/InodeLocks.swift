@@ -1,0 +1,50 @@
+import TranslatorCore
+
+/// All locks of one inode in this process.
+struct InodeLocks: Sendable {
+    var inodelks: [String: LockTable<InodelkClaim>] = [:]
+    var entrylks: [String: LockTable<EntrylkClaim>] = [:]
+    var posix = PosixLockTable()
+
+    var isEmpty: Bool { inodelks.isEmpty && entrylks.isEmpty && posix.isEmpty }
+}
+
+/// A claim whose locks live in domains: what `LocksTranslator` does for both kinds alike.
+protocol DomainLockClaim: LockClaim {
+    static func withTables<Result>(
+        of inode: inout InodeLocks, _ body: (inout [String: LockTable<Self>]) -> Result
+    ) -> Result
+    /// What a holder of this claim is told when somebody else wants it.
+    func contention(_ gfid: Gfid, domain: String) -> GraphEvent
+}
+
+extension InodelkClaim: DomainLockClaim {
+    static func withTables<Result>(
+        of inode: inout InodeLocks, _ body: (inout [String: LockTable<Self>]) -> Result
+    ) -> Result { body(&inode.inodelks) }
+
+    func contention(_ gfid: Gfid, domain: String) -> GraphEvent {
+        .inodelkContention(gfid, domain: range == .metadata ? InodelkDomain.asked(domain) : domain, range: range)
+    }
+}
+
+extension EntrylkClaim: DomainLockClaim {
+    static func withTables<Result>(
+        of inode: inout InodeLocks, _ body: (inout [String: LockTable<Self>]) -> Result
+    ) -> Result { body(&inode.entrylks) }
+
+    func contention(_ gfid: Gfid, domain: String) -> GraphEvent { .entrylkContention(gfid, domain: domain, name: name) }
+}
+
+/// AFR's metadata lock lives in a domain of its own, so that it never conflicts with data locks (gluster-wire.md §9).
+enum InodelkDomain {
+    private static let suffix = ":metadata"
+
+    static func stored(_ domain: String, _ range: LockRange) -> String {
+        range == .metadata ? domain + suffix : domain
+    }
+    /// The name by which the holder asked for it.
+    static func asked(_ stored: String) -> String {
+        stored.hasSuffix(suffix) ? String(stored.dropLast(suffix.count)) : stored
+    }
+}
