@@ -20,7 +20,9 @@ public struct ByteReader {
     public var isAtEnd: Bool { remaining == 0 }
 
     /// The next `count` bytes, in place. Throws when fewer are left or `count` is negative.
-    public mutating func slice(_ count: Int, _ what: StaticString = "field") throws(CodecError) -> UnsafeRawBufferPointer {
+    public mutating func slice(_ count: Int, _ what: StaticString = "field") throws(CodecError)
+        -> UnsafeRawBufferPointer
+    {
         guard count >= 0, count <= remaining else { throw .truncated(what, needs: count, has: remaining) }
         defer { position += count }
         return UnsafeRawBufferPointer(rebasing: bytes[position..<position + count])

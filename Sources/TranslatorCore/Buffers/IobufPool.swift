@@ -17,7 +17,8 @@ public final class IobufPool: Sendable {
         let wanted = bytes == 0 ? Self.defaultBytes : bytes
         let capacity = (wanted + Self.alignment - 1) / Self.alignment * Self.alignment
         var memory: UnsafeMutableRawPointer?
-        precondition(posix_memalign(&memory, Self.alignment, capacity) == 0, "out of memory for an iobuf of \(capacity) bytes")
+        precondition(
+            posix_memalign(&memory, Self.alignment, capacity) == 0, "out of memory for an iobuf of \(capacity) bytes")
         return IobufDraft(Iobuf(base: memory!, capacity: capacity, pool: self))
     }
 

@@ -35,7 +35,9 @@ public protocol TimeSource: Sendable {
 }
 
 extension TimeSource {
-    public func sleep(for duration: Duration) async throws(CancellationError) { try await sleep(until: now() + duration) }
+    public func sleep(for duration: Duration) async throws(CancellationError) {
+        try await sleep(until: now() + duration)
+    }
 }
 
 /// CLOCK_MONOTONIC, CLOCK_REALTIME and the runtime's timers.

@@ -2,6 +2,7 @@
 /// has none, answers every fop itself. Source: GlusterFS `defaults.c`.
 extension Translator {
     public static var aliases: [TranslatorType] { [] }
+    public static var summary: String { "" }
     public static var options: [OptionDeclaration] { [] }
 
     public func start() async throws(VolfileError) {}

@@ -1,8 +1,8 @@
 /// A volfile type such as `encryption/rot-13`: category and name. It is also the translator's folder in the sources.
 public typealias TranslatorType = String
 
-/// How many subvolumes a translator stands on; the loader checks it.
-public enum SubvolumeNeed: Equatable, Sendable {
+/// How many subvolumes a translator stands on; the loader checks it. In words: "exactly 1 subvolume".
+public enum SubvolumeNeed: Equatable, Sendable, CustomStringConvertible {
     case none
     case exactly(Int)
     case atLeast(Int)
@@ -12,6 +12,14 @@ public enum SubvolumeNeed: Equatable, Sendable {
         case .none: count == 0
         case .exactly(let needed): count == needed
         case .atLeast(let needed): count >= needed
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .none: "no subvolume"
+        case .exactly(let needed): "exactly \(needed) subvolume\(needed == 1 ? "" : "s")"
+        case .atLeast(let needed): "at least \(needed) subvolume\(needed == 1 ? "" : "s")"
         }
     }
 }
@@ -25,6 +33,8 @@ public protocol Translator: AnyObject, Sendable {
     static var type: TranslatorType { get }
     /// Other types under which volfiles know it, e.g. `cluster/afr`.
     static var aliases: [TranslatorType] { get }
+    /// What it does, in one sentence, for the manual.
+    static var summary: String { get }
     static var needs: SubvolumeNeed { get }
     static var options: [OptionDeclaration] { get }
 

@@ -10,4 +10,7 @@ public struct TranslatorRegistry: Sendable {
 
     public subscript(type: TranslatorType) -> (any Translator.Type)? { types[type] }
     public var all: [any Translator.Type] { Set(types.values.map { $0.type }).sorted().compactMap { types[$0] } }
+
+    /// Every type that a volfile may have, aliases too, in order.
+    public var names: [TranslatorType] { types.keys.sorted() }
 }

@@ -4,14 +4,16 @@ import Synchronization
 public final class Volume: Sendable {
     public let name: String
     public let type: TranslatorType
-    /// Checked against the declared options; defaults are filled in.
-    public let options: OptionValues
+    /// Checked against the declared options; defaults are filled in. A live reconfiguration replaces them after the
+    /// translator took the new ones.
+    public var options: OptionValues { values.withLock { $0 } }
     public let subvolumes: [any Translator]
     /// The translator's place in `ContextSlots`: unique in its graph.
     public let slot: Int
     public let environment: GraphEnvironment
     /// Where the volume stands, for messages.
     public let location: VolfileLocation
+    private let values: Mutex<OptionValues>
     private let parents = Mutex<[WeakParent]>([])
 
     private struct WeakParent: Sendable { weak var translator: (any Translator)? }
@@ -20,7 +22,8 @@ public final class Volume: Sendable {
         name: String, type: TranslatorType, options: OptionValues, subvolumes: [any Translator], slot: Int,
         environment: GraphEnvironment, location: VolfileLocation
     ) {
-        (self.name, self.type, self.options, self.subvolumes) = (name, type, options, subvolumes)
+        (self.name, self.type, self.subvolumes) = (name, type, subvolumes)
+        values = Mutex(options)
         (self.slot, self.environment, self.location) = (slot, environment, location)
     }
 
@@ -38,6 +41,14 @@ public final class Volume: Sendable {
         VolfileError(location, "volume \"\(name)\": \(message)")
     }
 
+    func take(_ options: OptionValues) { values.withLock { $0 = options } }
+
+    func warnOfDeprecations() {
+        for sentence in options.deprecations {
+            environment.warnOnce(volume: name, "\(location): volume \"\(name)\": \(sentence)")
+        }
+    }
+
     public func log(_ level: LogLevel, _ message: @autoclosure () -> String) {
         environment.log.write(level, volume: name, message)
     }
@@ -51,11 +62,16 @@ public final class GraphEnvironment: Sendable {
     public let log: Log
     /// Where chains that suspended go on; its threads may block.
     public let executor: IOExecutor
+    private let warned = Mutex<Set<String>>([])
 
     public init(
         inodes: InodeTable = InodeTable(), pool: IobufPool = IobufPool(), time: any TimeSource = SystemTimeSource(),
         log: Log = .standardError(), executor: IOExecutor = .shared
     ) {
         (self.inodes, self.pool, self.time, self.log, self.executor) = (inodes, pool, time, log, executor)
+    }
+    /// Says a sentence that is worth saying once in the life of the process.
+    public func warnOnce(volume: String, _ sentence: String) {
+        if warned.withLock({ $0.insert(sentence).inserted }) { log.write(.warning, volume: volume) { sentence } }
     }
 }

@@ -10,6 +10,14 @@ public struct OptionDeclaration: Sendable {
     public let help: String
     /// Takes effect without a restart (`Translator.reconfigure`).
     public var isReconfigurable = false
+    /// Former names: they still work, and warn once with the new name.
+    public var formerNames: [String] = []
+    /// Not to be used any more; the text says what to do instead. It still works, and warns once.
+    public var deprecation: String?
+    /// A volfile must give it.
+    public var isRequired = false
+    /// Its value is masked wherever options are shown.
+    public var isSecret = false
 
     public init(_ name: String, _ kind: OptionKind, default defaultText: String?, _ help: String) {
         (self.name, self.kind, self.defaultText, self.help) = (name, kind, defaultText, help)
@@ -64,28 +72,28 @@ public struct OptionDeclaration: Sendable {
         OptionDeclaration(name, .translator, default: value, help)
     }
     /// Any of the kinds without a factory of their own.
-    public static func value(_ name: String, _ kind: OptionKind, default value: String?, _ help: String) -> OptionDeclaration {
+    public static func value(_ name: String, _ kind: OptionKind, default value: String?, _ help: String)
+        -> OptionDeclaration
+    {
         OptionDeclaration(name, kind, default: value, help)
     }
 
     public func reconfigurable() -> OptionDeclaration { changing { $0.isReconfigurable = true } }
     public func alias(_ names: String...) -> OptionDeclaration { changing { $0.aliases += names } }
 
+    /// The option was called so; see `formerNames`.
+    public func formerly(_ names: String...) -> OptionDeclaration { changing { $0.formerNames += names } }
+    /// See `deprecation`: `.deprecated("replicas are found by name now; leave it out")`.
+    public func deprecated(_ instead: String) -> OptionDeclaration { changing { $0.deprecation = instead } }
+    public func required() -> OptionDeclaration { changing { $0.isRequired = true } }
+    public func secret() -> OptionDeclaration { changing { $0.isSecret = true } }
+
+    /// Every name under which a volfile may have it.
+    public var names: [String] { [name] + aliases + formerNames }
+
     private func changing(_ change: (inout OptionDeclaration) -> Void) -> OptionDeclaration {
         var copy = self
         change(&copy)
         return copy
     }
-}
-
-/// What values an option takes. GlusterFS's types: any, str, int, sizet, percent, percent-or-sizet, bool, xlator, path,
-/// time, double, internet-address, internet-address-list, priority-list, size-list, client-auth-addr.
-public enum OptionKind: Sendable, Equatable {
-    case any, text, flag, percent, sizeOrPercent, path, translator
-    case integer(ClosedRange<Int>)
-    case size(ClosedRange<Int>)
-    case real(ClosedRange<Double>)
-    case duration(ClosedRange<Duration>)
-    case choice([String])
-    case address, addressList, priorityList, sizeList, clientAuthAddress
 }

@@ -1,48 +1,76 @@
 /// A parsed volfile: volumes in the order of the file, each one's subvolumes above it; the last is the top.
-public struct Volfile: Sendable {
+public struct Volfile: Sendable, Equatable {
     public struct Option: Sendable, Equatable {
         public let name: String, text: String
         public let location: VolfileLocation
+        public init(name: String, text: String, location: VolfileLocation) {
+            (self.name, self.text, self.location) = (name, text, location)
+        }
     }
-    public struct VolumeBlock: Sendable {
+    public struct VolumeBlock: Sendable, Equatable {
         public let name: String
         public let type: TranslatorType
         public let options: [Option]
         public let subvolumes: [String]
+        /// The line that opens it.
         public let location: VolfileLocation
+        public init(
+            name: String, type: TranslatorType, options: [Option], subvolumes: [String], location: VolfileLocation
+        ) {
+            (self.name, self.type, self.options) = (name, type, options)
+            (self.subvolumes, self.location) = (subvolumes, location)
+        }
     }
+    /// For messages.
     public let file: String
     public let volumes: [VolumeBlock]
+    /// Volumes that the top does not stand on: the graph leaves them out.
+    public let unused: [VolumeBlock]
 
-    /// Reads volfile text. `file` is for messages.
-    public init(_ text: String, file: String) throws(VolfileError) {
-        var volumes: [VolumeBlock] = []
-        var name: String?, type: String?, options: [Option] = [], subvolumes: [String] = []
-        var opened = VolfileLocation(file: file, line: 0)
-        for (number, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let here = VolfileLocation(file: file, line: number + 1)
-            let line = raw.prefix { $0 != "#" }
-            let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
-            guard let keyword = words.first else { continue }
-            switch keyword {
-            case "volume":
-                guard name == nil else { throw VolfileError(here, "volume \"\(name!)\" is still open; end-volume is missing") }
-                guard words.count == 2 else { throw VolfileError(here, "volume needs one name") }
-                (name, type, options, subvolumes, opened) = (words[1], nil, [], [], here)
-            case "type" where name != nil && words.count == 2: type = words[1]
-            case "option" where name != nil && words.count >= 2:
-                options.append(Option(name: words[1], text: words.dropFirst(2).joined(separator: " "), location: here))
-            case "subvolumes" where name != nil: subvolumes += words.dropFirst()
-            case "end-volume":
-                guard let open = name else { throw VolfileError(here, "end-volume without volume") }
-                guard let type else { throw VolfileError(opened, "volume \"\(open)\" has no type") }
-                volumes.append(VolumeBlock(name: open, type: type, options: options, subvolumes: subvolumes, location: opened))
-                name = nil
-            default: throw VolfileError(here, "\"\(keyword)\" cannot stand here")
+    /// Reads volfile text and checks how the volumes stand on each other. `file` is for messages. `top` names the
+    /// volume to mount; by default the last one.
+    public init(_ text: String, file: String, top: String? = nil) throws(VolfileError) {
+        var parser = VolfileParser(text, file: file)
+        try self.init(try parser.volfile(), file: file, top: top)
+    }
+
+    /// The same checks, for volumes that were not read from text.
+    public init(_ volumes: [VolumeBlock], file: String, top: String? = nil) throws(VolfileError) {
+        let topology = try VolfileTopology(volumes, file: file, top: top)
+        (self.file, self.volumes, unused) = (file, topology.used, topology.unused)
+    }
+
+    /// The volume that the mount sees.
+    public var top: VolumeBlock { volumes[volumes.count - 1] }
+
+    public subscript(name: String) -> VolumeBlock? { volumes.first { $0.name == name } }
+}
+
+extension Volfile: CustomStringConvertible {
+    /// Volfile text again, secrets masked: for logs.
+    public var description: String { text(showingSecrets: false) }
+
+    /// Text that reads back as this volfile.
+    public func text(showingSecrets: Bool) -> String {
+        volumes.map { volume in
+            var lines = ["volume \(volume.name)", "    type \(volume.type)"]
+            for option in volume.options {
+                let shown =
+                    !showingSecrets && Secret.isSecret(option.name) ? Secret.mask : Self.quotedIfNeeded(option.text)
+                lines.append("    option \(option.name) \(shown)")
             }
-        }
-        if let name { throw VolfileError(opened, "volume \"\(name)\" is not closed by end-volume") }
-        guard !volumes.isEmpty else { throw VolfileError(VolfileLocation(file: file, line: 0), "no volume in it") }
-        (self.file, self.volumes) = (file, volumes)
+            if !volume.subvolumes.isEmpty { lines.append("    subvolumes \(volume.subvolumes.joined(separator: " "))") }
+            return (lines + ["end-volume", ""]).joined(separator: "\n")
+        }.joined(separator: "\n")
+    }
+
+    private static func quotedIfNeeded(_ text: String) -> String {
+        let words = text.split(separator: " ", omittingEmptySubsequences: false)
+        let isPlain =
+            !text.isEmpty && !text.contains("\"") && !text.contains { $0 != " " && $0.isWhitespace }
+            && words.allSatisfy { !$0.isEmpty && !$0.hasPrefix("#") }
+        if isPlain { return text }
+        let escaped = text.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : "\($0)" }.joined()
+        return "\"\(escaped)\""
     }
 }
