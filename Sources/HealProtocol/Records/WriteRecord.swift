@@ -8,14 +8,17 @@ public struct WriteRecord: Hashable, Sendable {
         case range(offset: UInt64, bytes: UInt64)
         /// The epoch has ended; it had `records` range records. An epoch whose count is not exact is never complete.
         case close(records: UInt64, isExact: Bool)
-        /// Every second, idle or not: the last sequence for each first gfid byte, 256 of them.
+        /// Every second, idle or not: the last sequence for each first gfid byte, 256 of them. All that is numbered up to
+        /// them was published before, or was dropped: what is not there by now is lost.
         case heartbeat(sequences: [UInt64])
+        /// An fsync waits for this file: heal it now. Not counted: its sequence is 0.
+        case wanted
         // In the journal only:
         /// The xattrop of an epoch is about to be sent.
         case opening
         /// It was answered: `generation` is the epoch's.
         case opened
-        /// From this generation on writes were not journalled.
+        /// From this generation on writes were not journalled, whatever their file: the gfid is none.
         case blind
     }
 
