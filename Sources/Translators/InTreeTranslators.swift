@@ -3,7 +3,12 @@ import TranslatorCore
 /// Every translator of this tree, one a line in the order of their types: what a process can load without plug-ins.
 public enum InTreeTranslators {
     public static let all: [any Translator.Type] = [
-        LocksTranslator.self
+        DelayGenTranslator.self,
+        ErrorGenTranslator.self,
+        IoStatsTranslator.self,
+        TraceTranslator.self,
+        Rot13Translator.self,
+        LocksTranslator.self,
     ]
     public static let registry = TranslatorRegistry(all)
 }
