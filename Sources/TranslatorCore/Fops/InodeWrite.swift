@@ -165,6 +165,8 @@ public struct XattropRequest: Sendable {
     /// An all-zero delta writes nothing and makes no xattr: a pure read.
     public let values: Xattrs
     public var xdata: Xdata
+    /// Set by a caller that holds the brick's xattrop lock of this inode already (`LocalBrick.withXattropLock`).
+    public var lock: XattropLock?
     public init(_ target: FopTarget, operation: Operation = .addArray, values: Xattrs, xdata: Xdata = [:]) {
         (self.target, self.operation, self.values, self.xdata) = (target, operation, values, xdata)
     }

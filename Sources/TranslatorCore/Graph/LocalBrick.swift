@@ -3,6 +3,34 @@
 public protocol LocalBrick: Translator {
     /// The brick's root, an absolute path.
     var brickDirectory: String { get }
+    /// What `trusted.glusterfs.volume-id` of the root says, once started; nil for a brick without one. That all bricks of
+    /// a volume agree is for the mount to check.
+    var volumeID: Gfid? { get }
+
+    /// Takes the lock under which every xattrop on `gfid` runs, in all processes that opened this directory. A wait
+    /// suspends; it is never long, because holders do a few system calls. Not recursive. Use `withXattropLock`.
+    func lockXattrops(on gfid: Gfid) async throws(FopError) -> XattropLock
+    func unlock(_ lock: XattropLock)
+}
+
+/// Says that its bearer holds the xattrop lock of `gfid`. Handed down in `XattropRequest.lock`, it keeps
+/// `storage/posix` from taking the lock again.
+public struct XattropLock: Sendable, Equatable {
+    public let gfid: Gfid
+    /// For `LocalBrick.lockXattrops` only.
+    public init(gfid: Gfid) { self.gfid = gfid }
+}
+
+extension LocalBrick {
+    /// Runs `body` under the xattrop lock of `gfid`, across processes. `features/index` does its three steps in it:
+    /// insert the index entry, wind the xattrop with `lock` set, drop the entry.
+    public func withXattropLock<Result>(
+        on gfid: Gfid, _ body: (XattropLock) async throws(FopError) -> Result
+    ) async throws(FopError) -> Result {
+        let lock = try await lockXattrops(on: gfid)
+        defer { unlock(lock) }
+        return try await body(lock)
+    }
 }
 
 extension Translator {
