@@ -9,6 +9,7 @@ public enum InTreeTranslators {
         TraceTranslator.self,
         Rot13Translator.self,
         LocksTranslator.self,
+        PosixTranslator.self,
     ]
     public static let registry = TranslatorRegistry(all)
 }

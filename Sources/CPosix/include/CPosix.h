@@ -59,6 +59,8 @@ static inline int cposix_ioctl_ptr(int fd, unsigned long request, void *argument
 static inline unsigned int cposix_major(uint64_t device) { return major(device); }
 static inline unsigned int cposix_minor(uint64_t device) { return minor(device); }
 static inline uint64_t cposix_makedev(unsigned int major, unsigned int minor) { return makedev(major, minor); }
+static inline int cposix_o_tmpfile(void) { return O_TMPFILE; }
+static inline long cposix_utime_omit(void) { return UTIME_OMIT; }
 static inline int cposix_is_mapping_failed(const void *address) { return address == MAP_FAILED; }
 
 #endif

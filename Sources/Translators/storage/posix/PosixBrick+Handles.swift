@@ -1,0 +1,89 @@
+import CPosix
+import Glibc
+import TranslatorCore
+
+extension PosixBrick {
+    /// Makes the handle of an object that is no directory: a hard link. ENODATA when the gfid is another object's.
+    func linkHandle(_ gfid: Gfid, to object: BrickObject) throws(FopError) {
+        let isMade = try makeAtHandle(gfid) { path in linkat(object.number, "", root.number, path, AT_EMPTY_PATH) }
+        guard !isMade else { return }
+        let there = BrickObject(path: try openHandle(gfid, O_PATH, isUnlinkedToo: false))
+        let (found, wanted) = (try there.status(), try object.status())
+        guard found.st_ino == wanted.st_ino, found.st_dev == wanted.st_dev else { throw .noData }
+    }
+
+    /// Calls `make` with the handle's path, its folders made where missing. False when something is there already.
+    func makeAtHandle(_ gfid: Gfid, _ make: (UnsafePointer<CChar>) -> Int32) throws(FopError) -> Bool {
+        do throws(FopError) {
+            try GfidHandle.withPath(gfid) { path throws(FopError) in _ = try PosixCall.run { make(path) } }
+            return true
+        } catch {
+            if error == .exists { return false }
+            guard error == .noEntry else { throw error }
+        }
+        let folders = GfidHandle.folders(of: gfid)
+        try Self.makeDirectory(root, folders.outer, mode: 0o700)
+        try Self.makeDirectory(root, folders.inner, mode: 0o700)
+        return try GfidHandle.withPath(gfid) { path throws(FopError) in
+            try PosixCall.run(nilFor: EEXIST) { make(path) } != nil
+        }
+    }
+
+    func removeHandle(_ gfid: Gfid) throws(FopError) {
+        _ = try GfidHandle.withPath(gfid) { path throws(FopError) in
+            try PosixCall.run(nilFor: ENOENT) { unlinkat(root.number, path, 0) }
+        }
+    }
+
+    /// Points a directory's handle at where the directory is, replacing what it said before in one step.
+    func writeDirectoryHandle(_ gfid: Gfid, parent: Gfid, name: EntryName) throws(FopError) {
+        let target = GfidHandle.directoryTarget(parent: parent, name: name) + [0]
+        let isMade = try makeAtHandle(gfid) { path in
+            target.withUnsafeBytes { symlinkat($0.bindMemory(to: CChar.self).baseAddress!, root.number, path) }
+        }
+        if isMade { return }
+        // Made aside and renamed over: nobody ever finds no handle.
+        let aside = "\(BrickFolder.staging)/\(gfid)-\(getpid())-\(UniqueNumber.next())"
+        try PosixCall.run {
+            target.withUnsafeBytes { symlinkat($0.bindMemory(to: CChar.self).baseAddress!, root.number, aside) }
+        }
+        do throws(FopError) {
+            try GfidHandle.withPath(gfid) { path throws(FopError) in
+                _ = try PosixCall.run { renameat(root.number, aside, root.number, path) }
+            }
+        } catch {
+            unlinkat(root.number, aside, 0)
+            throw error
+        }
+    }
+
+    /// Mends the handle of an object that was found by name: a crash may have come between the two.
+    func mendHandle(_ gfid: Gfid, _ object: BrickObject, _ status: stat, parent: Gfid, name: EntryName) throws(FopError)
+    {
+        if gfid == .root { return }
+        if FileType(mode: status.st_mode) == .directory {
+            if let (knownParent, knownName) = try directoryHandle(gfid), knownParent == parent, knownName == name {
+                return
+            }
+            try writeDirectoryHandle(gfid, parent: parent, name: name)
+        } else if status.st_nlink < 2 {
+            try linkHandle(gfid, to: object)
+        }
+    }
+
+    /// The handle of a file that lost its last name: kept in `unlink` while somebody here has it open, else removed.
+    func retireHandle(_ gfid: Gfid, isOpen: Bool) throws(FopError) {
+        guard isOpen else { return try removeHandle(gfid) }
+        try GfidHandle.withPath(gfid) { from throws(FopError) in
+            try GfidHandle.withPath(gfid, in: BrickFolder.unlinkedPrefix) { to throws(FopError) in
+                _ = try PosixCall.run(nilFor: ENOENT) { renameat(root.number, from, root.number, to) }
+            }
+        }
+    }
+
+    func removeUnlinked(_ gfid: Gfid) {
+        _ = try? GfidHandle.withPath(gfid, in: BrickFolder.unlinkedPrefix) { path throws(FopError) in
+            unlinkat(root.number, path, 0)
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import Glibc
+import Synchronization
+import TranslatorCore
+
+/// What posix hangs on an open file or directory.
+final class PosixFd: Sendable {
+    let object: BrickObject
+    /// With O_DIRECT; nil unless the file was opened so.
+    let direct: Descriptor?
+    /// For directories: where it is read.
+    let stream: DirectoryReader?
+    /// Shared by all fds of the inode.
+    let inode: PosixInode
+
+    init(file: BrickObject, direct: Descriptor?, inode: PosixInode) {
+        (object, self.direct, stream, self.inode) = (file, direct, nil, inode)
+    }
+
+    init(directory stream: DirectoryStream, inode: PosixInode) {
+        (object, direct, self.inode) = (stream.object, nil, inode)
+        self.stream = DirectoryReader(stream)
+    }
+}
+
+/// What posix hangs on an inode.
+final class PosixInode: Sendable {
+    /// Whether writes have times to record in `trusted.glusterfs.mdata`, so that those of files without one, all that
+    /// we make, pay nothing. Read at open, set when mdata is made through this translator.
+    let hasMdata = Atomic<Bool>(false)
+}
+
+/// An open directory's stream: one reader at a time.
+final class DirectoryReader: Sendable {
+    let stream: Mutex<DirectoryStream>
+    init(_ stream: DirectoryStream) { self.stream = Mutex(stream) }
+}

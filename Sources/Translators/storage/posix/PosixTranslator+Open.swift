@@ -1,0 +1,109 @@
+import CPosix
+import Glibc
+import Synchronization
+import TranslatorCore
+
+extension PosixTranslator {
+    /// EISDIR for a directory, ELOOP for a symlink, EINVAL for a device, fifo or socket: the kernel opens those itself.
+    public func open(_ request: OpenRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        let fd = request.fd
+        let gfid = fd.inode.gfid
+        openFiles.opened(gfid)
+        do throws(FopError) {
+            let file = try openFile(fd.inode, fd.flags)
+            if fd.flags.contains(.truncate) { try file.touch(.content, at: frame.time) }
+            try hang(file, on: fd)
+        } catch {
+            closed(gfid)
+            throw error
+        }
+        return DoneReply()
+    }
+
+    /// Hangs an open file on its fd, with the second descriptor that O_DIRECT needs. The caller counted it as open.
+    func hang(_ file: BrickObject, on fd: Fd) throws(FopError) {
+        let context = fd.inode.contexts.findOrSet(at: slot) { PosixInode() }
+        if try file.mdata() != nil { context.hasMdata.store(true, ordering: .relaxed) }
+        fd.contexts.set(PosixFd(file: file, direct: openDirect(file, fd.flags), inode: context), at: slot)
+    }
+
+    private func openFile(_ inode: Inode, _ flags: OpenFlags) throws(FopError) -> BrickObject {
+        let brick = try brick
+        switch inode.type {
+        case .regular: break
+        case .unknown:
+            let type = FileType(mode: try brick.object(inode.gfid, type: .unknown).status().st_mode)
+            if type != .regular { throw Self.refusalToOpen(type) }
+        default: throw Self.refusalToOpen(inode.type)
+        }
+        // Durability comes with each write, the end of an append from `pwritev2`, and O_DIRECT has its own descriptor.
+        let kept: OpenFlags = [.writeOnly, .readWrite, .truncate, .noAtime]
+        return BrickObject(open: try brick.openHandle(inode.gfid, flags.intersection(kept).rawValue))
+    }
+
+    private static func refusalToOpen(_ type: FileType) -> FopError {
+        switch type {
+        case .directory: .isDirectory
+        case .symlink: FopError(ELOOP)
+        default: .invalid
+        }
+    }
+
+    /// Nil when nobody asked or the file system has no direct access: unaligned requests go through the cache anyway.
+    private func openDirect(_ file: BrickObject, _ flags: OpenFlags) -> Descriptor? {
+        guard flags.contains(.direct) else { return nil }
+        let number = try? file.withProcPath { path throws(FopError) in
+            try PosixCall.run { cposix_open(path, flags.accessMode | O_DIRECT | O_CLOEXEC, 0) }
+        }
+        return number.map { Descriptor(taking: $0) }
+    }
+
+    public func release(_ fd: Fd) async {
+        guard fd.contexts.context(at: slot, as: PosixFd.self) != nil else { return }
+        fd.contexts.set(nil, at: slot)
+        closed(fd.inode.gfid)
+    }
+
+    /// One open file fewer; the last close of an unlinked one takes its handle away.
+    func closed(_ gfid: Gfid) {
+        if openFiles.closed(gfid) { try? brick.removeUnlinked(gfid) }
+    }
+
+    public func opendir(_ request: OpendirRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        let fd = request.fd
+        let directory = try brick.directory(fd.inode.gfid)
+        let context = fd.inode.contexts.findOrSet(at: slot) { PosixInode() }
+        fd.contexts.set(PosixFd(directory: try DirectoryStream(copying: directory), inode: context), at: slot)
+        return DoneReply()
+    }
+
+    public func releasedir(_ fd: Fd) async { fd.contexts.set(nil, at: slot) }
+
+    public func flush(_ request: FlushRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        _ = try file(request.fd)
+        return DoneReply()
+    }
+
+    /// A file that nobody opened: one kept descriptor per gfid, for reading and writing where that is possible.
+    func anonymousFile(_ inode: Inode) throws(FopError) -> BrickObject {
+        let brick = try brick
+        if inode.type == .directory { return try brick.directory(inode.gfid) }
+        if let kept = brick.files[inode.gfid] {
+            // Made anew under the same gfid by a healer in another process: the kept one has no name any more.
+            if try kept.status().st_nlink > 0 { return kept }
+            brick.files.drop(inode.gfid)
+        }
+        let file: BrickObject
+        do throws(FopError) {
+            file = try openFile(inode, .readWrite)
+        } catch {
+            guard error == FopError(ETXTBSY) || error == .notPermitted || error == .readOnly else { throw error }
+            file = try openFile(inode, [])
+        }
+        if try file.mdata() != nil {
+            inode.contexts.findOrSet(at: slot) { PosixInode() }.hasMdata.store(true, ordering: .relaxed)
+        }
+        brick.files.keep(file, as: inode.gfid)
+        return file
+    }
+}

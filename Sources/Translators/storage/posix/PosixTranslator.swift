@@ -1,0 +1,87 @@
+import CPosix
+import Glibc
+import Synchronization
+import TranslatorCore
+
+/// `storage/posix`: a brick, which is a directory of this machine's file system in GlusterFS 10's layout. A brick that we
+/// made is one that `glusterfsd` serves, and the reverse (gluster-disk-format.md §1).
+///
+/// Any number of processes may have the directory open: names, handles and xattrs are changed by system calls that are
+/// atomic among them, xattrops under `XattropLocks`. Objects are reached by their gfid handle relative to the kept root
+/// descriptor, never by a path of names. A new object gets its name last, when it is complete. The process's umask is
+/// set to 0, so that modes are what callers ask for.
+public final class PosixTranslator: LocalBrick {
+    public static let type: TranslatorType = "storage/posix"
+    public static let needs: SubvolumeNeed = .none
+
+    public let volume: Volume
+    public let brickDirectory: String
+    let settings: PosixSettings
+    let openFiles = OpenFileTable()
+    /// True after a failed health check, for good: until a restart every fop answers ENOTCONN.
+    let hasFailed = Atomic<Bool>(false)
+    private let opened = Mutex<PosixBrick?>(nil)
+    private let chores = Mutex<[Task<Void, Never>]>([])
+
+    public init(_ volume: Volume) throws(VolfileError) {
+        self.volume = volume
+        settings = try PosixSettings(volume)
+        brickDirectory = settings.directory
+    }
+
+    public func start() async throws(VolfileError) {
+        let brick: PosixBrick
+        do throws(BrickRefusal) {
+            brick = try PosixBrick(opening: settings)
+        } catch {
+            throw volume.error("brick \(brickDirectory): \(error.message)")
+        }
+        opened.withLock { $0 = brick }
+        volume.notifyParents(.subvolumeUp, from: self)
+    }
+
+    public func stop() async {
+        let running = chores.withLock { chores in
+            defer { chores = [] }
+            return chores
+        }
+        for chore in running { chore.cancel() }
+        for chore in running { await chore.value }
+        opened.withLock { $0 = nil }
+    }
+
+    public var volumeID: Gfid? { opened.withLock { $0?.volumeID } }
+
+    /// The open brick. ENOTCONN before start, after stop, and after a failed health check.
+    var brick: PosixBrick {
+        get throws(FopError) {
+            try checkHealth()
+            guard let brick = opened.withLock({ $0 }) else { throw .notConnected }
+            return brick
+        }
+    }
+
+    @inline(__always) func checkHealth() throws(FopError) {
+        if hasFailed.load(ordering: .relaxed) { throw .notConnected }
+    }
+
+    public func lockXattrops(on gfid: Gfid) async throws(FopError) -> XattropLock {
+        try await brick.xattropLocks.lock(gfid)
+        return XattropLock(gfid: gfid)
+    }
+
+    public func unlock(_ lock: XattropLock) {
+        // A stopped brick has closed the lock file, and its locks with it.
+        opened.withLock { $0 }?.xattropLocks.unlock(lock.gfid)
+    }
+
+    // Locks are `features/locks`', above.
+    public func inodelk(_ request: InodelkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        throw .notSupportedHere
+    }
+    public func entrylk(_ request: EntrylkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        throw .notSupportedHere
+    }
+    public func lk(_ request: LkRequest, in frame: Frame) async throws(FopError) -> LkReply { throw .notSupportedHere }
+    public func ipc(_ request: IpcRequest, in frame: Frame) async throws(FopError) -> DoneReply { throw .notSupported }
+}
