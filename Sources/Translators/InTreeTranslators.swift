@@ -8,6 +8,7 @@ public enum InTreeTranslators {
         IoStatsTranslator.self,
         TraceTranslator.self,
         Rot13Translator.self,
+        IndexTranslator.self,
         LocksTranslator.self,
         PosixTranslator.self,
     ]
