@@ -7,4 +7,7 @@ public enum GraphEvent: Sendable {
     /// Somebody waits for a lock that conflicts with one this graph holds. Who is not to be seen.
     case inodelkContention(Gfid, domain: String, range: LockRange)
     case entrylkContention(Gfid, domain: String, name: EntryName?)
+    /// From a `ReplicaSet` only, beside its own up and down: one of its replicas, by position, came or went.
+    case replicaUp(Int)
+    case replicaDown(Int)
 }

@@ -1,0 +1,47 @@
+import ReplicaState
+import Synchronization
+import TranslatorCore
+
+/// What `cluster/replicate` remembers of an inode.
+final class ReplicaInode: Sendable {
+    /// How a waiting task is resumed: with what it is to do, or that the lock was let go.
+    enum Turn: Sendable {
+        case granted(EagerLock<Waiter>.Grant)
+        /// Whether every mark that the close owed is on the replicas.
+        case closed(isMarked: Bool)
+    }
+    typealias Waiter = CheckedContinuation<Turn, Never>
+
+    struct Readable: Sendable {
+        var replicas: ReadableReplicas
+        /// Of the connections when it was found out, and when that was.
+        var generation: UInt64
+        var at: MonotonicTime
+    }
+    struct State {
+        var lock = EagerLock<Waiter>()
+        /// While the lock is not free.
+        var lease: DataLease?
+        /// Writes, ever, that may be in a brick's memory only; and how many of them an fsync has covered.
+        var unstableWrites: UInt64 = 0
+        var syncedWrites: UInt64 = 0
+        /// When the last change under the lock ended.
+        var idleSince = MonotonicTime(nanoseconds: 0)
+        var readable: Readable?
+    }
+
+    /// Of all locks on this inode's data: they are one.
+    let owner = LockOwner.unique()
+    let state = Mutex(State())
+}
+
+extension EagerLock.Wakes where Waiter == ReplicaInode.Waiter {
+    func resume(isMarked: Bool = true) {
+        for (waiter, grant) in granted { waiter.resume(returning: .granted(grant)) }
+        for waiter in closed { waiter.resume(returning: .closed(isMarked: isMarked)) }
+    }
+}
+
+extension ReplicateTranslator {
+    func context(_ inode: Inode) -> ReplicaInode { inode.contexts.findOrSet(at: slot) { ReplicaInode() } }
+}

@@ -1,0 +1,305 @@
+import ReplicaState
+import Synchronization
+import TranslatorCore
+
+/// A change's place under an inode's data lock, from `enter` to `leave`.
+struct LeaseEntry: Sendable {
+    let inode: Inode
+    let context: ReplicaInode
+    let turn: EagerLock<ReplicaInode.Waiter>.Turn
+    /// Set while nobody else may enter: the first change of a lease that lacks a replica.
+    var holdsBack: EagerLock<ReplicaInode.Waiter>.Grant?
+}
+
+// The eager lock: gluster-disk-format.md §3, "data" and "eager lock".
+extension ReplicateTranslator {
+    /// Runs `body` under the inode's data lock on the replicas, with `range` to itself among this client's changes.
+    ///
+    /// Returns after every mark that an acknowledged change owes is on a replica. Two deviations from GlusterFS, both to
+    /// the safe side and with the same marks in the end: what a replica that was down misses is counted before the first
+    /// write returns, not up to a second later; and where no good replica can be marked any more the change fails.
+    func underDataLock<Reply>(
+        _ inode: Inode, _ fd: ReplicaFd?, _ range: LockRange, marks: Bool = true,
+        _ body: (LeaseEntry) async throws(FopError) -> Reply
+    ) async throws(FopError) -> Reply {
+        let entry = try await enter(inode, fd, range, marks: marks)
+        let result: Result<Reply, FopError>
+        do throws(FopError) { result = .success(try await body(entry)) } catch { result = .failure(error) }
+        let isMarked = await leave(entry)
+        if !isMarked, case .success = result { throw .io }
+        return try result.get()
+    }
+
+    private func enter(
+        _ inode: Inode, _ fd: ReplicaFd?, _ range: LockRange, marks: Bool
+    ) async throws(FopError) -> LeaseEntry {
+        let context = context(inode)
+        let turn = EagerLock<ReplicaInode.Waiter>.Turn(number: UniqueNumber.next(), range: range, marks: marks)
+        var entry = LeaseEntry(inode: inode, context: context, turn: turn)
+        let grant: EagerLock<ReplicaInode.Waiter>.Grant
+        if let now = context.state.withLock({ $0.lock.enter(turn) }) {
+            grant = now
+        } else {
+            grant = await wait(turn, context)
+        }
+        switch grant {
+        case .go: break
+        case .take:
+            do throws(FopError) {
+                try await take(inode, fd, context, marks: marks)
+            } catch {
+                context.state.withLock { $0.lock.failedToTake(turn) }.resume()
+                throw error
+            }
+            entry.holdsBack = grant
+        case .mark:
+            do throws(FopError) {
+                try await markDirty(inode, context)
+            } catch {
+                context.state.withLock { $0.lock.failedToMark() }
+                await leave(entry)
+                throw error
+            }
+            entry.holdsBack = grant
+        }
+        if entry.holdsBack != nil && (!marks || !lacksReplica(context)) { letOthersIn(&entry) }
+        return entry
+    }
+
+    private func wait(
+        _ turn: EagerLock<ReplicaInode.Waiter>.Turn, _ context: ReplicaInode
+    ) async -> EagerLock<ReplicaInode.Waiter>.Grant {
+        let answer = await withCheckedContinuation { waiter in
+            let now = context.state.withLock { state in
+                let grant = state.lock.enter(turn)
+                if grant == nil { state.lock.wait(turn, waiter) }
+                return grant
+            }
+            if let now { waiter.resume(returning: .granted(now)) }
+        }
+        guard case .granted(let grant) = answer else {
+            preconditionFailure("one that waits for its turn is told its turn")
+        }
+        return grant
+    }
+
+    private func lacksReplica(_ context: ReplicaInode) -> Bool {
+        let losses = connections.losses
+        return context.state.withLock { $0.lease?.taking(losses).contains(false) ?? false }
+    }
+
+    private func letOthersIn(_ entry: inout LeaseEntry) {
+        let wakes = entry.context.state.withLock { state in
+            switch entry.holdsBack! {
+            case .take: state.lock.taken(isMarked: entry.turn.marks)
+            case .mark: state.lock.marked()
+            case .go: preconditionFailure("one that just goes holds nobody back")
+            }
+        }
+        entry.holdsBack = nil
+        wakes.resume()
+    }
+
+    /// Answers whether every mark that is owed is on a replica.
+    @discardableResult
+    private func leave(_ entry: LeaseEntry) async -> Bool {
+        var entry = entry
+        let (connections, settings) = (connections, settings)
+        if entry.holdsBack != nil {
+            await blameMissing(entry.inode, entry.context)
+            letOthersIn(&entry)
+        }
+        let now = volume.environment.time.now()
+        let (left, owes) = entry.context.state.withLock { state in
+            state.idleSince = now
+            let owes = state.lease?.owesMarks(connections.losses) ?? false
+            // A replica failed: what it missed is counted before anybody hears that it was done.
+            if owes { _ = state.lock.want() }
+            return (state.lock.leave(entry.turn, keeps: settings.postOpDelay > .zero), owes)
+        }
+        left.wakes.resume()
+        if left.mustClose { return await close(entry.inode, entry.context) }
+        return owes ? await waitForClose(entry.context) : true
+    }
+}
+
+// Taking, marking, closing.
+extension ReplicateTranslator {
+    private func leaseFrame(_ context: ReplicaInode) -> Frame { Frame(caller: .root, lockOwner: context.owner) }
+
+    private func take(
+        _ inode: Inode, _ fd: ReplicaFd?, _ context: ReplicaInode, marks: Bool
+    ) async throws(FopError) {
+        let (connections, settings) = (connections, settings)
+        try settings.quorum.check(connections.up)
+        let frame = leaseFrame(context)
+        let locks = [ReplicaLock.range(.whole, inode, fd)]
+        let held = try await lock(locks, on: connections.up, in: frame)
+        var lease = DataLease(count: replicas.count, fd: fd)
+        for replica in held.indices where held[replica] {
+            lease.replicas[replica].lockedAt = connections.losses[replica]
+            lease.replicas[replica].isGood = true
+        }
+        do throws(FopError) {
+            try settings.quorum.check(held)
+            context.state.withLock { $0.lease = lease }
+            if marks { try await markDirty(inode, context) }
+        } catch {
+            await unlock(locks, on: held, in: frame)
+            context.state.withLock { $0.lease = nil }
+            throw error
+        }
+        leases.opened(.init(inode: inode, context: context), on: volume.environment.executor) { [self] in await reap() }
+    }
+
+    /// Pre-op: dirty on all replicas that are locked; who refuses has failed. The replies tell who is accused: without
+    /// one that is not, the file is in split-brain and must not change.
+    private func markDirty(_ inode: Inode, _ context: ReplicaInode) async throws(FopError) {
+        let losses = connections.losses
+        guard let lease = context.state.withLock({ $0.lease }) else { throw .io }
+        let (frame, fd) = (leaseFrame(context), lease.fd)
+        let values = marks(blaming: nobody, by: .zero, dirty: PendingCounts(data: 1))
+        let answers = await windAll(lease.taking(losses)) { [self] replica throws(FopError) in
+            try await mark(fd?.target(on: replica) ?? .inode(inode), values, on: replica, in: frame)
+        }
+        let isAccused = replicas.indices.map { accused in
+            answers.contains { $0?.value.map { $0[accused].data != 0 } ?? false }
+        }
+        let marked = answers.map { $0?.value != nil }
+        context.state.withLock { state in
+            for replica in marked.indices {
+                state.lease?.replicas[replica].isMarked = marked[replica]
+                state.lease?.replicas[replica].isUnaccused = !isAccused[replica]
+            }
+            state.lease?.failed(allBut: marked)
+        }
+        let refusal: FopError?
+        if !marked.contains(true) {
+            refusal = Outcome(answers).error ?? .notConnected
+        } else if !settings.quorum.isMet(by: marked) {
+            refusal = .readOnly
+        } else {
+            refusal = marked.indices.contains { marked[$0] && !isAccused[$0] } ? nil : .io
+        }
+        guard let refusal else { return }
+        if refusal == .io {
+            volume.log(.error, "gfid \(inode.gfid): split-brain, every replica is accused; to fix: healctl split-brain")
+        }
+        let undo = marks(blaming: nobody, by: .zero, dirty: PendingCounts(data: -1))
+        _ = await windAll(marked) { [self] replica throws(FopError) in
+            try await mark(fd?.target(on: replica) ?? .inode(inode), undo, on: replica, in: frame)
+        }
+        context.state.withLock { state in
+            for replica in marked.indices { state.lease?.replicas[replica].isMarked = false }
+        }
+        throw refusal
+    }
+
+    /// Counts on the good replicas, before the first change returns, what those that were not there miss.
+    private func blameMissing(_ inode: Inode, _ context: ReplicaInode) async {
+        let losses = connections.losses
+        guard let lease = context.state.withLock({ $0.lease }), lease.hasChanged else { return }
+        let blamed = lease.toBlame(losses), taking = lease.taking(losses)
+        guard blamed.contains(true) else { return }
+        let frame = leaseFrame(context)
+        let values = marks(blaming: blamed, by: PendingCounts(data: 1), dirty: .zero)
+        let answers = await windAll(taking) { [self] replica throws(FopError) in
+            try await mark(lease.fd?.target(on: replica) ?? .inode(inode), values, on: replica, in: frame)
+        }
+        let marked = answers.map { $0?.value != nil }
+        context.state.withLock { state in
+            state.lease?.failed(allBut: marked)
+            guard marked.contains(true) else { return }
+            for replica in blamed.indices where blamed[replica] { state.lease?.replicas[replica].isBlamed = true }
+        }
+    }
+
+    /// Post-op and unlock; nobody is in. Answers whether all marks that were owed are on a replica.
+    private func close(_ inode: Inode, _ context: ReplicaInode) async -> Bool {
+        let frame = leaseFrame(context)
+        let (held, unstable, synced) = context.state.withLock { ($0.lease, $0.unstableWrites, $0.syncedWrites) }
+        guard var lease = held else { return true }
+        if settings.ensuresDurability && lease.hasChanged && unstable != synced {
+            let losses = connections.losses
+            let fd = lease.fd
+            let synced = await windAll(lease.taking(losses), isSlow: true) { [self] replica throws(FopError) in
+                let target = fd?.target(on: replica).fd ?? .anonymous(inode)
+                return try await replicas[replica].fsync(FsyncRequest(fd: target, dataOnly: true), in: frame)
+            }
+            lease.failed(allBut: synced.map { $0?.value != nil })
+            context.state.withLock { $0.syncedWrites = unstable }
+        }
+        let losses = connections.losses
+        let blamed = lease.hasChanged ? lease.toBlame(losses) : nobody
+        let good = zip(lease.taking(losses), lease.replicas).map { $0 && $1.isMarked }
+        let values = marks(blaming: blamed, by: PendingCounts(data: 1), dirty: PendingCounts(data: -1))
+        let fd = lease.fd
+        let answers = await windAll(good) { [self] replica throws(FopError) in
+            try await mark(fd?.target(on: replica) ?? .inode(inode), values, on: replica, in: frame)
+        }
+        await unlock([.range(.whole, inode, fd)], on: lease.locked(connections.losses), in: frame)
+        let isMarked = !blamed.contains(true) || !lease.hasChanged || answers.contains { $0?.value != nil }
+        leases.closed(inode)
+        let wakes = context.state.withLock { state in
+            state.lease = nil
+            return state.lock.closed()
+        }
+        wakes.resume(isMarked: isMarked)
+        return isMarked
+    }
+}
+
+// Letting go.
+extension ReplicateTranslator {
+    public func settle(_ inode: Inode) async { await finishMarks(inode) }
+
+    /// Closes the lease, if there is one, and answers whether all marks that it owed are on a replica.
+    @discardableResult
+    func finishMarks(_ inode: Inode) async -> Bool {
+        guard let context: ReplicaInode = inode.contexts.context(at: slot) else { return true }
+        let closes = context.state.withLock { $0.lock.want() }
+        return closes ? await close(inode, context) : await waitForClose(context)
+    }
+
+    private func waitForClose(_ context: ReplicaInode) async -> Bool {
+        let answer = await withCheckedContinuation { waiter in
+            let waits = context.state.withLock { $0.lock.waitForClose(waiter) }
+            if !waits { waiter.resume(returning: .closed(isMarked: true)) }
+        }
+        guard case .closed(let isMarked) = answer else {
+            preconditionFailure("one that waits for a close is told of it")
+        }
+        return isMarked
+    }
+
+    /// Somebody else waits for this inode's data lock. Called where nothing may block.
+    func closeWanted(_ gfid: Gfid) {
+        guard let lease = leases[gfid], lease.context.state.withLock({ $0.lock.want() }) else { return }
+        Task(executorPreference: volume.environment.executor) { _ = await self.close(lease.inode, lease.context) }
+    }
+
+    /// Lets go of locks that are idle for `post-op-delay-secs`, or that another process waits for.
+    private func reap() async {
+        let time = volume.environment.time
+        while leases.goesOn() {
+            let delay = settings.postOpDelay
+            let open = leases.all
+            let now = time.now()
+            var next = now + max(delay, .milliseconds(10))
+            for lease in open {
+                let isDue = lease.context.state.withLock { state in
+                    guard state.lock.isIdle else { return false }
+                    let due = state.idleSince + delay
+                    if due > now { next = min(next, due) }
+                    return due <= now
+                }
+                if isDue || isWantedElsewhere(lease.inode.gfid) { closeWanted(lease.inode.gfid) }
+            }
+            do { try await time.sleep(until: min(next, now + .milliseconds(100))) } catch { return }
+        }
+    }
+
+    private func isWantedElsewhere(_ gfid: Gfid) -> Bool {
+        replicas.contains { $0.lockContention?.isWanted(gfid, domain: lockDomain, range: .whole) ?? false }
+    }
+}

@@ -1,0 +1,114 @@
+import ReplicaState
+import Synchronization
+import TranslatorCore
+
+// Changes of names. While a replica is missing the new objects of create, mknod and mkdir accuse it themselves; those of
+// symlink and link do not, as GlusterFS has it.
+extension ReplicateTranslator {
+    public func create(_ request: CreateRequest, in frame: Frame) async throws(FopError) -> EntryReply {
+        let fd = fd(request.fd)
+        let made = MadeObject(inode: request.entry.inode, type: .regular)
+        let inner = CreateRequest(entry: request.entry, fd: fd.inner, mode: request.mode)
+        return try await make(request.entry, made, in: frame) { [self] replica throws(FopError) in
+            let reply = try await replicas[replica].create(inner, in: frame)
+            fd.opened(on: replica)
+            return reply
+        }
+    }
+
+    public func mknod(_ request: MknodRequest, in frame: Frame) async throws(FopError) -> EntryReply {
+        let type = FileType(mode: request.mode)
+        let made = MadeObject(inode: request.entry.inode, type: type == .unknown ? .regular : type)
+        return try await make(request.entry, made, in: frame) { [self] replica throws(FopError) in
+            try await replicas[replica].mknod(request, in: frame)
+        }
+    }
+
+    public func mkdir(_ request: MkdirRequest, in frame: Frame) async throws(FopError) -> EntryReply {
+        let made = MadeObject(inode: request.entry.inode, type: .directory)
+        return try await make(request.entry, made, in: frame) { [self] replica throws(FopError) in
+            try await replicas[replica].mkdir(request, in: frame)
+        }
+    }
+
+    public func symlink(_ request: SymlinkRequest, in frame: Frame) async throws(FopError) -> EntryReply {
+        try await make(request.entry, nil, in: frame) { [self] replica throws(FopError) in
+            try await replicas[replica].symlink(request, in: frame)
+        }
+    }
+
+    public func link(_ request: LinkRequest, in frame: Frame) async throws(FopError) -> EntryReply {
+        let outcome = try await perform(.entry([(request.parent, request.name)]), in: frame) {
+            [self] replica throws(FopError) in
+            try await replicas[replica].link(request, in: frame)
+        }
+        return try outcome.reply(among: settings.favorite)
+    }
+
+    private func make(
+        _ entry: NewEntry, _ made: MadeObject?, in frame: Frame,
+        _ wind: @escaping @Sendable (_ replica: Int) async throws(FopError) -> EntryReply
+    ) async throws(FopError) -> EntryReply {
+        let outcome = try await perform(.entry([(entry.parent, entry.name)]), making: made, in: frame, wind)
+        let (connections, now) = (connections, volume.environment.time.now())
+        // What was just made needs no look-up to be read where it was made.
+        context(entry.inode).state.withLock { state in
+            state.readable = .init(
+                replicas: ReadableReplicas(data: outcome.succeeded, metadata: outcome.succeeded),
+                generation: connections.generation, at: now)
+        }
+        return try outcome.reply(among: settings.favorite)
+    }
+
+    public func unlink(_ request: UnlinkRequest, in frame: Frame) async throws(FopError) -> RemoveReply {
+        let outcome = try await perform(.entry([(request.parent, request.name)]), in: frame) {
+            [self] replica throws(FopError) in
+            try await replicas[replica].unlink(request, in: frame)
+        }
+        return try outcome.reply(among: settings.favorite)
+    }
+
+    public func rmdir(_ request: RmdirRequest, in frame: Frame) async throws(FopError) -> RemoveReply {
+        guard let removed = try await find(request.name, in: request.parent, frame) else { throw .noEntry }
+        let change = LockedChange.entry([(request.parent, request.name)], whole: removed.directory)
+        let outcome = try await perform(change, in: frame) { [self] replica throws(FopError) in
+            try await replicas[replica].rmdir(request, in: frame)
+        }
+        return try outcome.reply(among: settings.favorite)
+    }
+
+    public func rename(_ request: RenameRequest, in frame: Frame) async throws(FopError) -> RenameReply {
+        let replaced = try await find(request.newName, in: request.newParent, frame)
+        let names = [(request.oldParent, request.oldName), (request.newParent, request.newName)]
+        let outcome = try await perform(.entry(names, whole: replaced?.directory), in: frame) {
+            [self] replica throws(FopError) in
+            try await replicas[replica].rename(request, in: frame)
+        }
+        return try outcome.reply(among: settings.favorite)
+    }
+
+    /// What stands under a name, on a replica that misses no names; nil: nothing.
+    private func find(_ name: EntryName, in parent: Inode, _ frame: Frame) async throws(FopError) -> Found? {
+        do throws(FopError) {
+            let iatt = try await read(.inode(parent), { $0.data }, in: frame) { replica throws(FopError) in
+                do throws(FopError) {
+                    return try await replicas[replica].lookup(LookupRequest(.name(name, parent: parent)), in: frame)
+                        .iatt
+                } catch {
+                    // It is the answer, not a reason to ask another replica.
+                    if error == .noEntry { return Iatt() }
+                    throw error
+                }
+            }
+            if iatt.gfid.isNone { return nil }
+            return Found(inode: volume.environment.inodes.inode(iatt.gfid, type: iatt.type))
+        } catch {
+            throw error
+        }
+    }
+
+    private struct Found {
+        let inode: Inode
+        var directory: Inode? { inode.type == .directory ? inode : nil }
+    }
+}

@@ -1,0 +1,37 @@
+import ReplicaState
+import TranslatorCore
+
+extension ReplicateTranslator {
+    /// Opens on all replicas that are up; where that fails it is tried again before the first use. O_TRUNC is a
+    /// transaction of its own.
+    public func open(_ request: OpenRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        let reply = try await open(request.fd, xdata: request.xdata, in: frame)
+        if request.fd.flags.contains(.truncate) { _ = try await truncate(.fd(fd(request.fd)), to: 0, in: frame) }
+        return reply
+    }
+
+    func open(_ outer: Fd, xdata: Xdata, in frame: Frame) async throws(FopError) -> DoneReply {
+        let fd = fd(outer)
+        let (connections, settings) = (connections, settings)
+        if settings.readsNeedQuorum { try settings.quorum.check(connections.up) }
+        let outcome = Outcome(
+            await windAll(connections.up) { [self] replica throws(FopError) in
+                try await ensureOpen(fd, on: replica, in: frame)
+            })
+        guard outcome.succeeded.contains(true) else { throw outcome.error ?? .notConnected }
+        return DoneReply()
+    }
+
+    public func release(_ fd: Fd) async {
+        guard let own: ReplicaFd = fd.contexts.context(at: slot) else { return }
+        // The locks and marks of a lease may be sent by this fd.
+        await settle(fd.inode)
+        if fd.isAnonymous { return }
+        for replica in replicas.indices where own.isOpen(on: replica) { await replicas[replica].release(own.inner) }
+    }
+
+    public func releasedir(_ fd: Fd) async {
+        guard let own: ReplicaFd = fd.contexts.context(at: slot), !fd.isAnonymous else { return }
+        for replica in replicas.indices where own.isOpen(on: replica) { await replicas[replica].releasedir(own.inner) }
+    }
+}

@@ -1,0 +1,140 @@
+import ReplicaState
+import Synchronization
+import TranslatorCore
+
+// Which replica is read. Source: gluster-disk-format.md §3.1.
+extension ReplicateTranslator {
+    /// How long what the replicas hold against each other is believed: other clients change it too.
+    static let readableBelieved = Duration.seconds(1)
+
+    /// What a look-up or stat asks beside the attributes.
+    var readableQuestions: Xdata {
+        var xdata: Xdata = [PendingCounts.dirtyKey: .uint(12), XdataKey.inodelkDomainCount: .string(lockDomain)]
+        for key in pendingKeys { xdata[key] = .uint(12) }
+        return xdata
+    }
+
+    /// Who may be read, as known, or asked of all replicas.
+    func readable(_ target: ReplicaTarget, in frame: Frame) async throws(FopError) -> ReadableReplicas {
+        if let known = known(target.inode, generation: connections.generation) { return known }
+        return try await refresh(target, in: frame)
+    }
+
+    func known(_ inode: Inode, generation: UInt64) -> ReadableReplicas? {
+        guard let context: ReplicaInode = inode.contexts.context(at: slot) else { return nil }
+        guard let known = context.state.withLock({ $0.readable }), known.generation == generation else { return nil }
+        return volume.environment.time.now() - known.at < Self.readableBelieved ? known.replicas : nil
+    }
+
+    /// Asks all replicas that are up.
+    @discardableResult
+    func refresh(_ target: ReplicaTarget, in frame: Frame) async throws(FopError) -> ReadableReplicas {
+        let connections = connections
+        let questions = readableQuestions
+        let answers: Answers<(Iatt, Xdata)> = await windAll(connections.up) { [self] replica throws(FopError) in
+            // By fd, because an unlinked file is not found by its gfid.
+            if let fd = target.fd, fd.isOpen(on: replica) {
+                let reply = try await replicas[replica].stat(StatRequest(.fd(fd.inner), xdata: questions), in: frame)
+                return (reply.iatt, reply.xdata)
+            }
+            let reply = try await replicas[replica].lookup(
+                LookupRequest(.inode(target.inode), xdata: questions), in: frame)
+            return (reply.iatt, reply.xdata)
+        }
+        guard answers.contains(where: { $0?.value != nil }) else {
+            let error = Outcome(answers).error ?? .notConnected
+            let context: ReplicaInode? = target.inode.contexts.context(at: slot)
+            guard error == .noEntry || error == .stale, let old = context?.state.withLock({ $0.readable }) else {
+                throw error
+            }
+            return old.replicas
+        }
+        let found = answers.map { $0?.value }
+        return learn(target.inode, iatts: found.map { $0?.0 }, xdata: found.map { $0?.1 ?? [:] }, connections)
+    }
+
+    /// Keeps what a look-up of all replicas has told.
+    @discardableResult
+    func learn(_ inode: Inode, iatts: [Iatt?], xdata: [Xdata], _ connections: Connections) -> ReadableReplicas {
+        let context = context(inode)
+        let now = volume.environment.time.now()
+        let isLocked =
+            xdata.contains { ($0[XdataKey.inodelkCount]?.integer ?? 0) > 0 }
+            || context.state.withLock { $0.lease != nil }
+        let readable = judge(inode.gfid, iatts: iatts, xdata: xdata, isLocked: isLocked)
+        context.state.withLock { state in
+            state.readable = .init(replicas: readable, generation: connections.generation, at: now)
+            // A lease knows of failures that are not marked yet.
+            if let lease = state.lease { state.readable?.replicas.fail(lease.taking(connections.losses), .data) }
+        }
+        return context.state.withLock { $0.readable?.replicas } ?? readable
+    }
+
+    private func judge(_ gfid: Gfid, iatts: [Iatt?], xdata: [Xdata], isLocked: Bool) -> ReadableReplicas {
+        do throws(CodecError) {
+            let matrix = try PendingMatrix(keys: pendingKeys) { xdata[$0][$1]?.bytes }
+            return ReadableReplicas(matrix, iatts: iatts, isLocked: isLocked)
+        } catch {
+            volume.log(.error, "gfid \(gfid): a trusted.afr xattr is broken: \(error)")
+            return ReadableReplicas(data: nobody, metadata: nobody)
+        }
+    }
+
+    /// The good replicas in the order in which to try them.
+    func order(_ good: [Bool], for inode: Inode, in frame: Frame, _ settings: ReplicateSettings) -> [Int] {
+        let others = good.indices.filter { good[$0] }
+        let first: Int
+        if let favorite = settings.favorite, good[favorite] {
+            first = favorite
+        } else {
+            let mixed =
+                switch settings.readHashMode {
+                case 0: UInt64(0)
+                case 2: inode.gfid.low &+ UInt64(truncatingIfNeeded: frame.caller.pid)
+                default: inode.gfid.low
+                }
+            first = Int(mixed % UInt64(good.count))
+        }
+        return good[first] ? [first] + others.filter { $0 != first } : others
+    }
+
+    /// Reads from one good replica, and from the next where that one cannot answer.
+    func read<Reply>(
+        _ target: ReplicaTarget, _ good: (ReadableReplicas) -> [Bool], in frame: Frame,
+        _ wind: (_ replica: Int) async throws(FopError) -> Reply
+    ) async throws(FopError) -> Reply {
+        let (connections, settings) = (connections, settings)
+        if settings.readsNeedQuorum { try settings.quorum.check(connections.up) }
+        guard connections.up.contains(true) else { throw .notConnected }
+        let readable = good(try await readable(target, in: frame))
+        var failure: FopError?
+        for replica in order(zip(readable, connections.up).map { $0 && $1 }, for: target.inode, in: frame, settings) {
+            do throws(FopError) {
+                return try await wind(replica)
+            } catch {
+                guard error.isAboutReplica else { throw error }
+                failure = failure ?? error
+            }
+        }
+        if failure == nil {
+            volume.log(
+                .warning, "gfid \(target.inode.gfid): no replica may be read: split-brain, or the good ones are down")
+        }
+        throw failure ?? .io
+    }
+}
+
+extension ReadableReplicas {
+    /// Good for content and attributes both.
+    var both: [Bool] { zip(data, metadata).map { $0 && $1 } }
+}
+
+extension FopError {
+    /// Says more of the replica that answered than of the file: another may do better.
+    var isAboutReplica: Bool {
+        switch self {
+        case .notConnected, .io, .noEntry, .stale, .timedOut, .badDescriptor, .badFileState, .noMemory, .noSpace: true
+        default: false
+        }
+    }
+}
