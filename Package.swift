@@ -114,7 +114,7 @@ let package = Package(
         .testTarget(
             name: "TranslatorsTests",
             dependencies: ["Translators", "TranslatorCore", "TranslatorTesting", "ReplicaState", "RangeMapping", "Checksums", "CPosix"],
-            swiftSettings: swift),
+            resources: [.copy("Vectors")], swiftSettings: swift),
         .testTarget(
             name: "HealTransportTests",
             dependencies: ["HealTransport", "HealProtocol", "TranslatorCore", "CPosix"],
