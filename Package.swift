@@ -90,7 +90,7 @@ let package = Package(
         // A test lives at its subject's path.
         .testTarget(
             name: "TranslatorCoreTests",
-            dependencies: ["TranslatorCore", "TranslatorTesting"],
+            dependencies: ["TranslatorCore", "TranslatorTesting", "CPosix"],
             swiftSettings: swift),
         .testTarget(
             name: "TranslatorTestingTests",
