@@ -113,9 +113,10 @@ public struct ByteRanges: Equatable, Sendable {
         return result
     }
 
-    /// The first byte of the set at or behind `offset`; nil when there is none.
-    public func first(atOrBehind offset: UInt64) -> UInt64? {
+    /// The first stretch of the set at or behind `offset`; nil when there is none.
+    public func first(atOrBehind offset: UInt64) -> ByteRange? {
         let found = position(endingBehind: offset)
-        return found < ranges.count ? max(offset, ranges[found].start) : nil
+        guard found < ranges.count else { return nil }
+        return ByteRange(start: max(offset, ranges[found].start), end: ranges[found].end)
     }
 }

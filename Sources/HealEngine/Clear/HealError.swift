@@ -1,0 +1,58 @@
+import ReplicaState
+import TranslatorCore
+
+/// Why one file was left unhealed. Its pending counts are kept in every case.
+public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
+    case splitBrain(Gfid, accused: [String])
+    /// Counts or differences that AFR's rules give no sink for.
+    case noSink(Gfid)
+    /// The file has no copy at all on these replicas: names are healed later.
+    case missing(Gfid, on: [String])
+    case typesDiffer(Gfid)
+    /// Not a regular file, and yet its data is accused.
+    case notRegular(Gfid)
+    case sinksFailed(Gfid, [String: FopError])
+    case sourceFailed(Gfid, source: String, FopError)
+    case inspectionFailed(Gfid, replica: String, FopError)
+    case xattrUnreadable(Gfid, replica: String, String)
+    case clearingFailed(Gfid, replica: String, FopError)
+
+    public var description: String {
+        switch self {
+        case .splitBrain(let gfid, let accused):
+            "gfid \(gfid): split-brain: \(accused.joined(separator: ", ")) accuse each other of missed data; to fix: make one copy right, then set favorite-child-policy, or take the other's trusted.afr marks off"
+        case .noSink(let gfid):
+            "gfid \(gfid): the replicas' accusations leave nothing to copy; the counts are kept. Compare the copies by hand"
+        case .missing(let gfid, let replicas):
+            "gfid \(gfid): no such file on \(replicas.joined(separator: ", ")): its name has to be healed first, which this version leaves to GlusterFS's self-heal daemon"
+        case .typesDiffer(let gfid): "gfid \(gfid): the replicas have objects of different types; compare them by hand"
+        case .notRegular(let gfid):
+            "gfid \(gfid): data of something that is no regular file is accused; the counts are kept"
+        case .sinksFailed(let gfid, let sinks):
+            "gfid \(gfid): heal failed on \(sinks.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; ")). It is tried again"
+        case .sourceFailed(let gfid, let source, let cause):
+            "gfid \(gfid): source \(source): \(cause). Nothing was taken off; it is tried again"
+        case .inspectionFailed(let gfid, let replica, let cause):
+            "gfid \(gfid): cannot be inspected on \(replica): \(cause). It is tried again"
+        case .xattrUnreadable(let gfid, let replica, let what):
+            "gfid \(gfid): a trusted.afr xattr on \(replica) is not what it should be: \(what)"
+        case .clearingFailed(let gfid, let replica, let cause):
+            "gfid \(gfid): copied, but \(replica) did not take the marks off: \(cause). It is healed again"
+        }
+    }
+
+    /// A word for metrics (FEATURES C7, label `reason`).
+    public var reason: String {
+        switch self {
+        case .splitBrain: "split-brain"
+        case .noSink: "no-sink"
+        case .missing: "missing"
+        case .typesDiffer, .notRegular: "type"
+        case .sinksFailed: "sink"
+        case .sourceFailed: "source"
+        case .inspectionFailed, .xattrUnreadable: "inspection"
+        case .clearingFailed: "clearing"
+        }
+    }
+    public var isSplitBrain: Bool { if case .splitBrain = self { true } else { false } }
+}

@@ -1,0 +1,119 @@
+import RangeMapping
+import TranslatorCore
+
+/// A piece lies in one window and is copied under its lock.
+extension FileCopy {
+    /// Makes the sinks' bytes and holes in `piece` equal to the source's.
+    func copy(_ piece: ByteRange, of job: CopyJob) async throws(CopyInterruption) {
+        let blocks = piece.expanded(toMultiplesOf: 4096)
+        let mappings: [Mapping]
+        do throws(FopError) {
+            mappings = try await sourceMap().mappings(in: blocks)
+        } catch {
+            throw .sourceFailed(error)
+        }
+        for mapping in mappings {
+            if mapping.kind.readsAsZeros {
+                await punch(mapping.range, job.sinks)
+            } else if let data = mapping.range.intersection(piece) {
+                try await copyData(data, of: job)
+            }
+        }
+        if alive(job.sinks).isEmpty { throw .noSinkLeft }
+        tally.done(piece.count)
+    }
+
+    /// Whole blocks that are a hole on the source: whatever a sink has there goes.
+    private func punch(_ hole: ByteRange, _ sinks: [Int]) async {
+        for sink in alive(sinks) {
+            do throws(FopError) {
+                guard let data = try await map(of: sink).seek(.data, from: hole.start), data < hole.end else {
+                    continue
+                }
+                try await makeHole(hole, on: sink)
+            } catch {
+                drop(sink, error)
+            }
+        }
+    }
+
+    private func makeHole(_ hole: ByteRange, on sink: Int) async throws(FopError) {
+        let (replica, fd) = (replicas.replicas[sink], fds[sink]!)
+        do throws(FopError) {
+            _ = try await replica.discard(
+                DiscardRequest(fd: fd, offset: hole.start, bytes: hole.count), in: frame)
+        } catch .notSupported {
+            // A file system without holes: zeros are the next best thing.
+            _ = try await replica.zerofill(
+                ZerofillRequest(fd: fd, offset: hole.start, bytes: hole.count, keepsSize: true), in: frame)
+        }
+    }
+
+    private func copyData(_ data: ByteRange, of job: CopyJob) async throws(CopyInterruption) {
+        var sinks = alive(job.sinks)
+        if job.byChecksum {
+            sinks = try await differing(data, sinks)
+            if sinks.isEmpty {
+                tally.skipped(data.count)
+                return
+            }
+        }
+        let payload: Payload
+        do throws(FopError) {
+            payload = try await replicas.replicas[source].readv(
+                ReadRequest(fd: fds[source]!, offset: data.start, bytes: Int(data.count)), in: frame
+            ).payload
+        } catch {
+            throw .sourceFailed(error)
+        }
+        // Nothing: the source was cut in the meantime, which the end of the copy makes good.
+        guard payload.count > 0 else { return }
+        let (frame, fds) = (frame, fds)
+        let answers = await replicas.each(sinks) { [replicas] sink -> Result<WriteReply, FopError> in
+            do throws(FopError) {
+                return .success(
+                    try await replicas.replicas[sink].writev(
+                        WriteRequest(fd: fds[sink]!, offset: data.start, payload: payload), in: frame))
+            } catch {
+                return .failure(error)
+            }
+        }
+        for (sink, answer) in answers {
+            switch answer {
+            case .success(let reply) where reply.bytes == payload.count: tally.moved(UInt64(payload.count))
+            case .success: drop(sink, .noSpace)
+            case .failure(let error): drop(sink, error)
+            }
+        }
+    }
+
+    /// The sinks that do not have these bytes, or have them as a hole.
+    private func differing(_ data: ByteRange, _ sinks: [Int]) async throws(CopyInterruption) -> [Int] {
+        let (frame, fds, source) = (frame, fds, source)
+        let answers = await replicas.each([source] + sinks) {
+            [replicas, self] replica -> Result<RchecksumReply?, FopError> in
+            do throws(FopError) {
+                if replica != source {
+                    let hole = try await map(of: replica).seek(.hole, from: data.start)
+                    guard let hole, hole >= data.end else { return .success(nil) }
+                }
+                return .success(
+                    try await replicas.replicas[replica].rchecksum(
+                        RchecksumRequest(fd: fds[replica]!, offset: data.start, bytes: Int(data.count)), in: frame))
+            } catch {
+                return .failure(error)
+            }
+        }
+        var expected: RchecksumReply?
+        var differing: [Int] = []
+        for (replica, answer) in answers {
+            switch answer {
+            case .success(let sums) where replica == source: expected = sums
+            case .success(let sums): if sums == nil || sums != expected { differing.append(replica) }
+            case .failure(let error) where replica == source: throw .sourceFailed(error)
+            case .failure(let error): drop(replica, error)
+            }
+        }
+        return differing
+    }
+}

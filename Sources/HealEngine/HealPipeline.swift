@@ -1,0 +1,243 @@
+import HealProtocol
+import ReplicaState
+import Synchronization
+import TranslatorCore
+
+/// The stages in order: records and crawls come in (Intake), each file's replicas are inspected (Inspect), the missing
+/// bytes are copied (Copy), the marks are taken off (Clear), and all of it can be seen (Observe). One pipeline heals one
+/// replica set.
+///
+/// Decisions are made by values under one mutex (`PipelineState`); this driver acts on them outside it. Everything runs on
+/// the executor that `run` is called on.
+public final class HealPipeline: Sendable {
+    let replicas: HealReplicas
+    let settings: HealSettings
+    let explanations: any ExplanationSource
+    let writers: any WriterWatch
+    let listener: any HealListener
+    let state: Mutex<PipelineState>
+    private let healsWake = WakeUp(), crawlWake = WakeUp()
+
+    /// Make it before the graph is started, so that it hears which replicas come up.
+    public init(
+        _ set: any ReplicaSet, settings: HealSettings = HealSettings(), explanations: any ExplanationSource = NoEdges(),
+        writers: any WriterWatch = NoEdges(), listener: any HealListener = NoEdges()
+    ) {
+        replicas = HealReplicas(set)
+        (self.settings, self.explanations, self.writers, self.listener) = (settings, explanations, writers, listener)
+        state = Mutex(PipelineState(settings))
+        replicas.watch.onChange { [weak self] change in self?.replicaChanged(change) }
+    }
+
+    var time: any TimeSource { replicas.environment.time }
+    func log(_ level: LogLevel, _ message: @autoclosure () -> String) {
+        replicas.replicaSet.volume.log(level, message())
+    }
+
+    /// Heals until `stop`, or until the task is cancelled: then waits for locks end too.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.crawlFromTimeToTime() }
+            group.addTask { await self.sampleFromTimeToTime() }
+            await healAsScheduled()
+            group.cancelAll()
+        }
+        // Nobody is left to wait for.
+        let waiters = state.withLock { state in
+            defer { state.waiters = [:] }
+            return state.waiters.values.flatMap(\.self)
+        }
+        waiters.forEach { $0.continuation.resume(returning: nil) }
+    }
+
+    /// The windows in hand are finished, nothing new is begun; `run` returns.
+    public func stop() {
+        state.withLock { $0.isStopping = true }
+        healsWake.signal()
+    }
+
+    // Intake.
+
+    /// A record arrived. Cheap; from any thread.
+    public func received(_ record: WriteRecord) {
+        guard Int(record.target) < replicas.all.count else { return }
+        let now = time.now()
+        let consequence = state.withLock { $0.received(record, at: now) }
+        if consequence.wakesHeals { healsWake.signal() }
+        if consequence.wakesCrawl { crawlWake.signal() }
+        if let writer = consequence.newWriter { listener.happened(.writerAppeared(writer)) }
+        if consequence.lostRecords { listener.happened(.recordsLost(writer: record.writer)) }
+    }
+
+    /// This writer will not publish any more: what it left open is looked at now, and again when it counts as drained.
+    public func writerDied(_ writer: Gfid) {
+        let wakes = state.withLock { state in
+            let files = state.knowledge.knownFiles.filter { state.knowledge.writers(of: $0).contains(writer) }
+            state.isCrawlWanted = true
+            return files.map { state.want($0.gfid, .recorded) }.contains(true)
+        }
+        if wakes { healsWake.signal() }
+        crawlWake.signal()
+        listener.happened(.writerGone(writer))
+    }
+
+    /// Walks the indices now.
+    public func crawl() {
+        state.withLock { $0.isCrawlWanted = true }
+        crawlWake.signal()
+    }
+
+    private func replicaChanged(_ change: ReplicaWatch.Change) {
+        state.withLock { state in
+            switch change {
+            case .cameUp:
+                state.isCrawlWanted = true
+                // What waited for it need not wait longer.
+                let waiting = state.notes.filter { $0.value == .replicaDown }
+                state.schedule.retryAll { waiting[$0] != nil }
+            case .wentDown(let replica): state.knowledge.forget(target: replica)
+            }
+        }
+        healsWake.signal()
+        crawlWake.signal()
+    }
+
+    private func crawlFromTimeToTime() async {
+        var next: MonotonicTime? = time.now()
+        while !Task.isCancelled {
+            await crawlWake.wait(until: next, time)
+            if Task.isCancelled { return }
+            let now = time.now()
+            let isWanted = state.withLock { state in
+                defer { state.isCrawlWanted = false }
+                return state.isCrawlWanted || next.map { $0 <= now } ?? false
+            }
+            guard isWanted else { continue }
+            state.withLock { $0.schedule.crawlBegan() }
+            let failures = await IndexCrawl(replicas: replicas).run { gfid in await self.crawled(gfid) }
+            state.withLock { $0.crawlFailures = failures }
+            for (replica, error) in failures where error != .notConnected {
+                log(.warning, "the index of \(replicas.names[replica]) cannot be read: \(error)")
+            }
+            // Requests that come close together share one walk.
+            do { try await time.sleep(for: .milliseconds(200)) } catch { return }
+            next = settings.crawlInterval > .zero ? time.now() + settings.crawlInterval : nil
+            if state.withLock({ $0.schedule.hasOverflowed && $0.schedule.hasRoom || $0.isCrawlWanted }) {
+                next = time.now()
+            }
+        }
+    }
+
+    private func crawled(_ gfid: Gfid) async {
+        while true {
+            let now = time.now()
+            let (isTaken, wakes) = state.withLock { state -> (Bool, Bool) in
+                guard state.schedule.hasRoom || state.isStopping else { return (false, false) }
+                // Not behind until a heal has seen that it is: an entry may be stale, or of another kind.
+                _ = now
+                return (true, state.want(gfid, .crawled))
+            }
+            if wakes { healsWake.signal() }
+            if isTaken { return }
+            do { try await time.sleep(for: .milliseconds(100)) } catch { return }
+        }
+    }
+
+    // Heals.
+
+    private func healAsScheduled() async {
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                let now = time.now()
+                let (gfid, look, isStopping) = state.withLock { state in
+                    (state.nextFile(at: now), state.nextLook(), state.isStopping)
+                }
+                if let gfid {
+                    group.addTask { await self.heal(gfid) }
+                } else if isStopping {
+                    break
+                } else {
+                    await healsWake.wait(until: look, time)
+                }
+            }
+        }
+    }
+
+    private func heal(_ gfid: Gfid) async {
+        let tally = HealTally()
+        let started = time.now()
+        state.withLock { $0.ledger.started(gfid, tally, at: started) }
+        let report = await FileHeal(
+            replicas: replicas, gfid: gfid, settings: settings, context: self, tally: tally
+        ).run()
+        let (now, wall) = (time.now(), time.wallClock())
+        let aftermath = state.withLock {
+            $0.finished(report, names: replicas.names, settings: settings, at: now, wall: wall)
+        }
+        healsWake.signal()
+        if let target = report.plan?.target {
+            for (sink, generation) in report.confirmed.sorted(by: { $0.key < $1.key }) {
+                listener.confirmed(gfid, generation: generation, target: target, sink: sink)
+            }
+        }
+        if let finished = aftermath.finished { listener.happened(.finished(finished)) }
+        if let quarantined = aftermath.quarantined {
+            listener.happened(.quarantined(quarantined))
+            log(.warning, quarantined.reason)
+        }
+        aftermath.waiters.forEach { $0.continuation.resume(returning: report) }
+        if aftermath.isGone { await IndexCrawl(replicas: replicas).dropNames(of: gfid) }
+    }
+
+    private func sampleFromTimeToTime() async {
+        while !Task.isCancelled {
+            sample()
+            do { try await time.sleep(for: .seconds(1)) } catch { return }
+        }
+    }
+    func sample() {
+        let (now, wall) = (time.now(), time.wallClock())
+        state.withLock { state in
+            state.ledger.sample(state.knowledge, at: now, wall: wall, isPaused: state.isPaused)
+        }
+    }
+
+    // Operators.
+
+    /// Heals this file before others. Answers at the end of a heal that started after the call; nil when the engine stops.
+    func heal(now gfid: Gfid) async -> HealReport? {
+        await withCheckedContinuation { continuation in
+            let number = UniqueNumber.next()
+            let isRefused = state.withLock { state in
+                guard !state.isStopping else { return true }
+                state.waiters[gfid, default: []].append(
+                    PipelineState.Waiter(number: number, isCovered: false, continuation: continuation))
+                _ = state.want(gfid, .promoted)
+                return false
+            }
+            if isRefused { continuation.resume(returning: nil) }
+            healsWake.signal()
+        }
+    }
+
+    public var isPaused: Bool { state.withLock { $0.isPaused } }
+    /// Heals under way end; no other begins until it is undone.
+    public func setPaused(_ isPaused: Bool) {
+        let hasChanged = state.withLock { state in
+            defer { state.isPaused = isPaused }
+            return state.isPaused != isPaused
+        }
+        guard hasChanged else { return }
+        listener.happened(isPaused ? .paused : .resumed)
+        healsWake.signal()
+    }
+    /// Takes a file, or all, out of quarantine. Answers how many.
+    public func retry(_ gfid: Gfid?) -> Int {
+        let count = state.withLock { state in
+            let asked = gfid.map { [$0] } ?? Array(state.quarantine.entries.keys)
+            return asked.count { state.schedule.retry($0) }
+        }
+        healsWake.signal()
+        return count
+    }
+}

@@ -1,0 +1,41 @@
+import ReplicaState
+import TranslatorCore
+
+/// The knobs of an engine, with the names that GlusterFS gives them where it has them.
+public struct HealSettings: Equatable, Sendable {
+    /// `data-self-heal-algorithm`. `auto`: compare first if any copy is non-empty.
+    public enum Algorithm: String, Sendable, CaseIterable { case auto, diff, full }
+
+    public var algorithm = Algorithm.auto
+    /// `data-self-heal-window-size`: windows of 128 KiB in flight in one file, 1…1024.
+    public var windowsInFlight = 8
+    /// `shd-max-threads`: files healed at once, 1…64.
+    public var filesInFlight = 4
+    /// `heal-timeout`: between two walks of the indices. Zero: only at start, on a brick's return and when records were lost.
+    public var crawlInterval = Duration.seconds(600)
+    /// `favorite-child-policy`: whom to believe in a split-brain without asking.
+    public var favorite = FavoriteChildPolicy.none
+    /// Files that wait for their turn; what does not fit is left to the next crawl.
+    public var waitingMax = 65_536
+    /// How long journal and writers are asked, once in a heal.
+    public var askTimeout = Duration.seconds(1)
+    /// From a writer's death, or the loss of its connection, until its last epoch is believed to have ended.
+    public var writerDrain = Duration.seconds(1)
+    /// The same where nobody knows the writer: from when the epoch mark was first found free.
+    public var unknownWriterDrain = Duration.seconds(5)
+    /// The first pause after a failure; doubles up to `retryMax`.
+    public var retryMin = Duration.seconds(1)
+    public var retryMax = Duration.seconds(600)
+    /// Whole-file heals of one file under an open epoch: the first pause, doubled each time up to `retryMax`.
+    public var wholeFilePause = Duration.seconds(1)
+
+    public init() {}
+}
+
+extension HealSettings {
+    func planner(for replicas: HealReplicas) -> HealPlanner {
+        HealPlanner(
+            algorithm: algorithm == .auto ? nil : algorithm == .diff ? .diff : .full,
+            quorum: replicas.replicaSet.quorum, favorite: favorite, local: replicas.localReplica)
+    }
+}

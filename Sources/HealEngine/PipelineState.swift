@@ -1,0 +1,130 @@
+import HealProtocol
+import ReplicaState
+import TranslatorCore
+
+/// Everything a pipeline remembers, as one value under one lock. Decides, never acts; times come from the caller.
+struct PipelineState: Sendable {
+    /// A task that waits until a file was healed.
+    struct Waiter: Sendable {
+        let number: UInt64
+        /// Woken by the first heal that starts after it was added.
+        var isCovered: Bool
+        let continuation: CheckedContinuation<HealReport?, Never>
+    }
+    private struct MarkKey: Hashable, Sendable {
+        let file: EpochKnowledge.File
+        let opened: Int32
+    }
+    /// Files of which it is kept when their epoch mark was first found free, and how their whole-file heals back off.
+    static let memoriesMax = 65_536
+
+    var schedule: HealSchedule
+    var knowledge = EpochKnowledge()
+    var sequences = RecordSequences()
+    var quarantine: Quarantine
+    var ledger = HealLedger()
+    var waiters: [Gfid: [Waiter]] = [:]
+    /// What each file that is put off waits for.
+    var notes: [Gfid: HealReport.Delay] = [:]
+    var isPaused = false
+    var isStopping = false
+    var isCrawlWanted = true
+    var crawlFailures: [Int: FopError] = [:]
+    private var marksFoundFree: [MarkKey: MonotonicTime] = [:]
+    private var wholeFilePauses: [Gfid: (count: Int, from: MonotonicTime)] = [:]
+
+    init(_ settings: HealSettings) {
+        schedule = HealSchedule(inFlightMax: settings.filesInFlight, waitingMax: settings.waitingMax)
+        quarantine = Quarantine(retryMin: settings.retryMin, retryMax: settings.retryMax)
+    }
+
+    /// What a record asks for.
+    struct Consequence: Equatable, Sendable {
+        var wakesHeals = false
+        var wakesCrawl = false
+        var newWriter: Gfid?
+        var lostRecords = false
+    }
+
+    mutating func received(_ record: WriteRecord, at now: MonotonicTime) -> Consequence {
+        var consequence = Consequence()
+        ledger.counters.recordsReceived += record.isPublished ? 1 : 0
+        switch sequences.received(record, at: now) {
+        case .newWriter:
+            // What it published before it was heard is not known; what it marked is in the index.
+            (consequence.newWriter, consequence.wakesCrawl) = (record.writer, true)
+        case .gap: (consequence.lostRecords, consequence.wakesCrawl) = (true, true)
+        case .inOrder, .late, .duplicate: break
+        }
+        (ledger.counters.recordsLost, ledger.counters.recordGaps, ledger.counters.recordsDuplicate) =
+            (Int(clamping: sequences.lost), Int(clamping: sequences.gaps), Int(clamping: sequences.duplicates))
+        switch knowledge.learn(record, at: now) {
+        case .range: ledger.noted(record.gfid, since: now)
+        case .closed:
+            ledger.noted(record.gfid, since: now)
+            consequence.wakesHeals = want(record.gfid, .recorded)
+        case .ignored:
+            if record.kind == .wanted { consequence.wakesHeals = want(record.gfid, .promoted) }
+        }
+        if consequence.wakesCrawl { isCrawlWanted = true }
+        return consequence
+    }
+
+    /// True when a heal may start because of it.
+    mutating func want(_ gfid: Gfid, _ urgency: HealSchedule.Urgency) -> Bool {
+        switch schedule.want(gfid, urgency) {
+        case .waiting:
+            notes[gfid] = nil
+            return true
+        case .again, .putOff: return false
+        case .leftToCrawl:
+            isCrawlWanted = true
+            return false
+        }
+    }
+
+    mutating func nextFile(at now: MonotonicTime) -> Gfid? {
+        guard !isPaused, !isStopping, let gfid = schedule.next(at: now) else { return nil }
+        notes[gfid] = nil
+        for position in (waiters[gfid] ?? []).indices { waiters[gfid]![position].isCovered = true }
+        return gfid
+    }
+    /// When to look again although nothing happened; nil when only news can change anything.
+    func nextLook() -> MonotonicTime? {
+        guard !isPaused, schedule.inFlightCount < schedule.inFlightMax else { return nil }
+        return schedule.nextDue
+    }
+
+    /// Since when the epoch mark of this epoch was found free by this healer.
+    mutating func markFoundFree(_ file: EpochKnowledge.File, opened: Int32, at now: MonotonicTime) -> MonotonicTime {
+        let key = MarkKey(file: file, opened: opened)
+        if let known = marksFoundFree[key] { return known }
+        if marksFoundFree.count >= Self.memoriesMax { marksFoundFree = [:] }
+        marksFoundFree[key] = now
+        return now
+    }
+
+    func wholeFilesFrom(_ gfid: Gfid) -> MonotonicTime? { wholeFilePauses[gfid]?.from }
+
+    mutating func copying(_ plan: HealPlan, at now: MonotonicTime, pause: Duration, pauseMax: Duration) {
+        ledger.planned(plan)
+        guard plan.isWhole else { return }
+        let gfid = plan.facts.gfid
+        guard plan.isEpochOpen else {
+            wholeFilePauses[gfid] = nil
+            return
+        }
+        let count = (wholeFilePauses[gfid]?.count ?? 0) + 1
+        if wholeFilePauses.count >= Self.memoriesMax { wholeFilePauses = [:] }
+        wholeFilePauses[gfid] = (count, now + BackOff.pause(count, from: pause, to: pauseMax))
+    }
+
+    /// Whose waiters to wake with the report; nil wakes them without.
+    mutating func takeWaiters(_ gfid: Gfid, all: Bool = false) -> [Waiter] {
+        let (woken, left) = (waiters[gfid] ?? []).reduce(into: ([Waiter](), [Waiter]())) { split, waiter in
+            if waiter.isCovered || all { split.0.append(waiter) } else { split.1.append(waiter) }
+        }
+        waiters[gfid] = left.isEmpty ? nil : left
+        return woken
+    }
+}
