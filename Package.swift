@@ -90,7 +90,7 @@ let package = Package(
         // A test lives at its subject's path.
         .testTarget(
             name: "TranslatorCoreTests",
-            dependencies: ["TranslatorCore", "TranslatorTesting", "CPosix"],
+            dependencies: ["TranslatorCore", "TranslatorTesting"],
             swiftSettings: swift),
         .testTarget(
             name: "TranslatorTestingTests",
@@ -114,11 +114,17 @@ let package = Package(
         .testTarget(
             name: "TranslatorsTests",
             dependencies: ["Translators", "TranslatorCore", "TranslatorTesting", "ReplicaState", "RangeMapping", "Checksums", "CPosix"],
-            resources: [.copy("Vectors")], swiftSettings: swift),
+            swiftSettings: swift),
         .testTarget(
             name: "HealTransportTests",
-            dependencies: ["HealTransport", "HealProtocol", "TranslatorCore", "CPosix"],
+            dependencies: [
+                "HealTransport", "HealProtocol", "TranslatorCore", "TranslatorTesting", "CPosix", "CZeroMQ", "TransportProbe",
+            ],
             swiftSettings: swift),
+        // A process of its own for tests that kill -9 a writer.
+        .executableTarget(
+            name: "TransportProbe", dependencies: ["HealTransport", "HealProtocol", "TranslatorCore", "CPosix"],
+            path: "Tests/TransportProbe", swiftSettings: swift),
         .testTarget(
             name: "HealEngineTests",
             dependencies: ["HealEngine", "HealProtocol", "ReplicaState", "RangeMapping", "Translators", "TranslatorCore", "TranslatorTesting", "CPosix"],

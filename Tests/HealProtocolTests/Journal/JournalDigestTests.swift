@@ -85,8 +85,11 @@ import TranslatorCore
     @Test func `a segment goes when the last of its files is healed far enough`() {
         let a = Gfid(high: 1, low: 1), b = Gfid(high: 2, low: 2)
         var trim = JournalTrim()
-        let isUnneeded = [trim.add(segment: 1, newest: [a: 5, b: 2]), trim.add(segment: 2, newest: [a: 9])]
-        #expect(isUnneeded == [false, false])
+        let unneeded = [
+            trim.add(segment: 1, newest: [a: 5, b: 2], isBlind: false),
+            trim.add(segment: 2, newest: [a: 9], isBlind: false),
+        ]
+        #expect(unneeded == [[], []])
         let steps = [
             trim.healed(a, through: 4), trim.healed(b, through: 2), trim.healed(a, through: 8),
             trim.healed(a, through: 9),
@@ -98,15 +101,15 @@ import TranslatorCore
     @Test func `what is still needed is named with its newest generation`() {
         let a = Gfid(high: 1, low: 1)
         var trim = JournalTrim()
-        _ = trim.add(segment: 1, newest: [a: 5])
-        _ = trim.add(segment: 2, newest: [a: 9])
+        _ = trim.add(segment: 1, newest: [a: 5], isBlind: false)
+        _ = trim.add(segment: 2, newest: [a: 9], isBlind: false)
         _ = trim.healed(a, through: 6)
         #expect(trim.unhealedFiles == [a: 9])
     }
 
     @Test func `over the limit the oldest goes first`() {
         var trim = JournalTrim()
-        for number: UInt64 in [3, 1, 2] { _ = trim.add(segment: number, newest: [.root: 1]) }
+        for number: UInt64 in [3, 1, 2] { _ = trim.add(segment: number, newest: [.root: 1], isBlind: false) }
         let givenUp = [trim.giveUpOldest(), trim.giveUpOldest()]
         #expect(givenUp == [1, 2])
         #expect(trim.segments == [3])
@@ -114,8 +117,19 @@ import TranslatorCore
 
     @Test func `a segment that keeps nothing is not needed at all`() {
         var trim = JournalTrim()
-        let isUnneeded = trim.add(segment: 1, newest: [:])
-        #expect(isUnneeded)
+        let unneeded = trim.add(segment: 1, newest: [:], isBlind: false)
+        #expect(unneeded == [1])
+    }
+
+    @Test func `a segment that says blind outlives every older one`() {
+        // Goal: an epoch opened in segment 1, written to while segment 2 was blind, never looks complete.
+        let a = Gfid(high: 1, low: 1), b = Gfid(high: 2, low: 2)
+        var trim = JournalTrim()
+        _ = trim.add(segment: 1, newest: [a: 5], isBlind: false)
+        _ = trim.add(segment: 2, newest: [b: 1], isBlind: true)
+        _ = trim.add(segment: 3, newest: [b: 2], isBlind: false)
+        let steps = [trim.healed(b, through: 2), trim.healed(a, through: 5)]
+        #expect(steps == [[3], [1, 2]])
     }
 }
 
