@@ -111,9 +111,13 @@ let package = Package(
             name: "HealProtocolTests",
             dependencies: ["HealProtocol", "TranslatorCore", "Checksums"],
             swiftSettings: swift),
+        // A process that takes locks as a test tells it; spawned several times over.
+        .executableTarget(
+            name: "LockExerciser", dependencies: ["Translators", "TranslatorCore", "CPosix"],
+            path: "Tests/LockExerciser", swiftSettings: swift),
         .testTarget(
             name: "TranslatorsTests",
-            dependencies: ["Translators", "TranslatorCore", "TranslatorTesting", "ReplicaState", "RangeMapping", "Checksums", "CPosix"],
+            dependencies: ["LockExerciser", "Translators", "TranslatorCore", "TranslatorTesting", "ReplicaState", "RangeMapping", "Checksums", "CPosix"],
             swiftSettings: swift),
         .testTarget(
             name: "HealTransportTests",

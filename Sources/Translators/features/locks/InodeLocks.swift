@@ -11,6 +11,10 @@ struct InodeLocks: Sendable {
 
 /// A claim whose locks live in domains: what `LocksTranslator` does for both kinds alike.
 protocol DomainLockClaim: LockClaim {
+    /// Tells the kinds apart in `LockPlace` and `LockTableKey`.
+    static var kind: UInt8 { get }
+    /// What the kernel holds for it.
+    var holding: SpanHoldings.Holding { get }
     static func withTables<Result>(
         of inode: inout InodeLocks, _ body: (inout [String: LockTable<Self>]) -> Result
     ) -> Result
@@ -19,6 +23,9 @@ protocol DomainLockClaim: LockClaim {
 }
 
 extension InodelkClaim: DomainLockClaim {
+    static let kind: UInt8 = 1
+    var holding: SpanHoldings.Holding { .init(span: KernelSpan(range), level: mode == .write ? .write : .read) }
+
     static func withTables<Result>(
         of inode: inout InodeLocks, _ body: (inout [String: LockTable<Self>]) -> Result
     ) -> Result { body(&inode.inodelks) }
@@ -29,6 +36,9 @@ extension InodelkClaim: DomainLockClaim {
 }
 
 extension EntrylkClaim: DomainLockClaim {
+    static let kind: UInt8 = 2
+    var holding: SpanHoldings.Holding { .init(span: name.map { KernelSpan($0) } ?? .whole, level: .write) }
+
     static func withTables<Result>(
         of inode: inout InodeLocks, _ body: (inout [String: LockTable<Self>]) -> Result
     ) -> Result { body(&inode.entrylks) }

@@ -62,15 +62,18 @@ extension LocksTranslator {
         if asked[Key.posixlkCount] != nil { answer[Key.posixlkCount] = .int(count(gfid) { $0.posix.count }) }
     }
 
-    /// Granted and waiting, in `domain` or (nil) in all.
+    /// Granted and waiting, in `domain` or (nil) in all. In a domain other processes count too, as one that holds and one
+    /// that waits: the kernel tells no more. In all domains together they cannot be found.
     func inodelkCount(_ gfid: Gfid, domain: String?) -> Int64 {
-        count(gfid) { inode in
-            if let domain {
-                inode.inodelks[domain]?.count ?? 0
-            } else {
-                inode.inodelks.values.reduce(0) { $0 + $1.count }
+        guard let domain else { return count(gfid) { $0.inodelks.values.reduce(0) { $0 + $1.count } } }
+        let key = LockTableKey(gfid: gfid, kind: InodelkClaim.kind, domain: domain)
+        let whole = InodelkClaim(range: .whole, mode: .write)
+        let result = stripe(gfid).state.withLock { stripe in
+            withTable(key, in: &stripe) { (table: inout LockTable<InodelkClaim>, others) in
+                table.count + (others.isHeldElsewhere() ? 1 : 0) + (others.isWanted(whole) ? 1 : 0)
             }
         }
+        return Int64((try? result.get()) ?? 0)
     }
 
     private func count(_ gfid: Gfid, _ count: (InodeLocks) -> Int) -> Int64 {

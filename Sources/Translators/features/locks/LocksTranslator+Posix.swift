@@ -65,6 +65,7 @@ extension LocksTranslator {
             let wait = LockWait()
             stripe.inodes[gfid, default: InodeLocks()].posix = posix
             stripe.waits[id] = wait
+            stripe.directory?.watcher.waiterCame()
             return .waits(wait)
         case .granted:
             stripe.inodes[gfid, default: InodeLocks()].posix = posix
@@ -75,7 +76,7 @@ extension LocksTranslator {
 
     private func cancelPosixWait(_ id: LockRequestID, _ gfid: Gfid) {
         let cancelled = stripe(gfid).state.withLock { stripe -> LockWait? in
-            guard let wait = stripe.waits.removeValue(forKey: id) else { return nil }
+            guard let wait = endWaits([id], in: &stripe).first else { return nil }
             _ = stripe.inodes[gfid]?.posix.cancel(id)
             waitGraph.withLock { $0.end(id) }
             forgetIfEmpty(gfid, in: &stripe)
@@ -104,7 +105,7 @@ extension LocksTranslator {
                 graph.update(waiter.id, blockers: posix.blockers(of: waiter.lock, owner: waiter.owner))
             }
         }
-        return granted.compactMap { stripe.waits.removeValue(forKey: $0) }
+        return endWaits(granted, in: &stripe)
     }
 
     private func forgetIfEmpty(_ gfid: Gfid, in stripe: inout Stripe) {

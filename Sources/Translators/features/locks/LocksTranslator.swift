@@ -6,35 +6,48 @@ import TranslatorCore
 /// `features/locks`: INODELK, ENTRYLK and LK for all owners of this process. Where the brick's directory is on this
 /// machine, other processes that have it open take part too (DESIGN §3.3, "Embedded locks").
 ///
-/// An owner is `frame.lockOwner`: a graph is one client. Who waits is suspended: it takes no thread, and its task's
-/// cancellation ends the wait with EINTR. Source: GlusterFS `features/locks`, gluster-wire.md §8 and §9.
+/// An owner is `frame.lockOwner`: a graph is one client. `LockTable` decides among the owners here and asks
+/// `KernelLockFile` what other processes say; both stand under the mutex of a stripe. Who waits is suspended: it takes no
+/// thread, and its task's cancellation ends the wait with EINTR. Source: GlusterFS `features/locks`, gluster-wire.md §8, §9.
 public final class LocksTranslator: Translator {
     public static let type: TranslatorType = "features/locks"
+    public static let summary = "Grants locks on files and names to whoever comes first."
     public static let needs: SubvolumeNeed = .exactly(1)
     public static let options: [OptionDeclaration] = [
         .flag("notify-contention", default: true, "Tell the holder of a lock when somebody else wants it."),
         .duration(
             "notify-contention-delay", default: "5", in: .seconds(1) ... .seconds(60),
             "Time between two such notices for one lock."),
+        .flag(
+            "cross-process", default: true,
+            "Share locks with other processes that open the same brick directory. Off is for a brick that one process has alone."
+        ),
     ]
 
-    /// The inodes whose gfid falls to one mutex.
+    /// The inodes whose lock files fall to one mutex.
     struct Stripe {
         var inodes: [Gfid: InodeLocks] = [:]
         /// Those that wait, here and in POSIX tables, until they are granted or taken back.
         var waits: [LockRequestID: LockWait] = [:]
         var isStopped = false
+        /// Nil: this process is alone.
+        var directory: LockDirectory?
+        /// Those in use, and a few more.
+        var files: [Int: KernelLockFile] = [:]
     }
     final class StripeBox: Sendable {
         let state = Mutex(Stripe())
     }
     static let stripeCount = 64
+    /// Lock files without locks that a stripe keeps open.
+    static let idleFilesMax = 4
 
     public let volume: Volume
     let notifiesContention: Bool
     let contentionPause: Duration
     let waitGraph = Mutex(WaitGraph())
-    private let stripes = (0..<stripeCount).map { _ in StripeBox() }
+    let stripes = (0..<stripeCount).map { _ in StripeBox() }
+    private let watcher = Mutex<LockWatcher?>(nil)
 
     public init(_ volume: Volume) throws(VolfileError) {
         self.volume = volume
@@ -42,12 +55,38 @@ public final class LocksTranslator: Translator {
         contentionPause = volume.options.duration("notify-contention-delay")
     }
 
-    /// Ends every wait with ENOTCONN, as a brick's death would.
+    deinit { watcher.withLock { $0?.stop() } }
+
+    public func start() async throws(VolfileError) {
+        if volume.options.flag("cross-process"), let brick = volume.firstSubvolume.localBrick {
+            let directory: LockDirectory
+            do throws(FopError) {
+                directory = try LockDirectory(brick: brick.brickDirectory)
+                try directory.probe()
+            } catch {
+                throw volume.error(
+                    "cannot lock files in \(brick.brickDirectory)/.glusterfs/bypass/locks: \(error); the brick's file system must"
+                        + " be writable and know fcntl(2) locks")
+            }
+            directory.watcher.start { [weak self] event in self?.heard(event, at: directory) ?? false }
+            watcher.withLock { $0 = directory.watcher }
+            for box in stripes { box.state.withLock { $0.directory = directory } }
+        }
+        volume.notifyParents(.subvolumeUp, from: self)
+    }
+
+    /// Drops every lock and ends every wait with ENOTCONN, as a brick's death would.
     public func stop() async {
+        watcher.withLock { watcher in
+            watcher?.stop()
+            watcher = nil
+        }
         for box in stripes {
             let waits = box.state.withLock { stripe in
                 stripe.isStopped = true
                 stripe.inodes = [:]
+                stripe.files = [:]
+                stripe.directory = nil
                 defer { stripe.waits = [:] }
                 return stripe.waits
             }
@@ -58,9 +97,8 @@ public final class LocksTranslator: Translator {
         }
     }
 
-    func stripe(_ gfid: Gfid) -> StripeBox {
-        stripes[Int(truncatingIfNeeded: gfid.low ^ gfid.high) & (Self.stripeCount - 1)]
-    }
+    func stripe(_ gfid: Gfid) -> StripeBox { stripe(file: LockPlace.file(of: gfid)) }
+    func stripe(file number: Int) -> StripeBox { stripes[number & (Self.stripeCount - 1)] }
 
     public func inodelk(_ request: InodelkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         try checkRange(request.range)

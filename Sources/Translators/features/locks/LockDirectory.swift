@@ -1,0 +1,70 @@
+import CPosix
+import Glibc
+import Synchronization
+import TranslatorCore
+
+/// The lock files of a brick: `.glusterfs/bypass/locks/000` to `3ff`, and who hears the knocks at them.
+///
+/// They hold no state, are made when the brick is first opened so that a full disk refuses no lock, and are never removed:
+/// a process that still had an old one open and one that made it anew would no longer exclude each other.
+final class LockDirectory: Sendable {
+    let path: String
+    let watcher: LockWatcher
+    /// Lock files by their watches.
+    private let watched = Mutex<[Int32: Int]>([:])
+
+    init(brick: String) throws(FopError) {
+        let bypass = brick + "/.glusterfs/bypass"
+        path = bypass + "/locks"
+        for directory in [bypass, path] where mkdir(directory, 0o700) != 0 && errno != EEXIST { throw .last }
+        watcher = try LockWatcher()
+        var status = Glibc.stat()
+        guard lstat(path(of: LockPlace.fileCount - 1), &status) != 0 || status.st_size == 0 else { return }
+        for number in 0..<LockPlace.fileCount { close(try openFile(number)) }
+    }
+
+    /// Throws what the system refuses, EMFILE above all.
+    func open(_ number: Int) throws(FopError) -> KernelLockFile {
+        let descriptor = try openFile(number)
+        let watch = watcher.watch(path(of: number))
+        if let watch { watched.withLock { $0[watch] = number } }
+        return KernelLockFile(number: number, descriptor: descriptor, watch: watch)
+    }
+
+    /// The file's owner lets go of it; the descriptor closes with the object.
+    func closed(_ file: KernelLockFile) {
+        guard let watch = file.watch else { return }
+        watched.withLock { $0[watch] = nil }
+        watcher.forget(watch)
+    }
+
+    func numbers(of watches: Set<Int32>) -> [Int] { watched.withLock { watched in watches.compactMap { watched[$0] } } }
+
+    /// Whether the file system knows open file description locks.
+    func probe() throws(FopError) {
+        let descriptor = try openFile(0)
+        defer { close(descriptor) }
+        _ = try OpenFileLocks(descriptor: descriptor).conflict(with: .write, first: 0, last: 0)
+    }
+
+    private func path(of number: Int) -> String {
+        let digits = String(number, radix: 16)
+        return "\(path)/\(String(repeating: "0", count: 3 - digits.count))\(digits)"
+    }
+
+    /// One byte long, because reading nothing is heard by nobody; a hole, so that it takes no block.
+    private func openFile(_ number: Int) throws(FopError) -> Int32 {
+        let name = path(of: number)
+        let flags = O_RDWR | O_CREAT | O_CLOEXEC
+        var descriptor = cposix_open(name, flags | O_NOATIME, 0o600)
+        if descriptor < 0, errno == EPERM { descriptor = cposix_open(name, flags, 0o600) }
+        guard descriptor >= 0 else { throw .last }
+        var status = Glibc.stat()
+        if fstat(descriptor, &status) == 0, status.st_size == 0, ftruncate(descriptor, 1) != 0 {
+            let error = FopError.last
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+}
