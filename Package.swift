@@ -55,7 +55,7 @@ let package = Package(
 
         // The only one that opens /dev/fuse; the only ones that open ZeroMQ sockets; the engine knows neither.
         .target(
-            name: "FuseMount", dependencies: ["TranslatorCore", "FuseProtocol", "CPosix"],
+            name: "FuseMount", dependencies: ["TranslatorCore", "FuseProtocol", "CFuse", "CPosix"],
             path: "Sources/Translators/mount/fuse", swiftSettings: swift),
         .target(
             name: "HealTransport", dependencies: ["TranslatorCore", "HealProtocol", "CZeroMQ", "CPosix"],

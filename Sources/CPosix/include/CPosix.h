@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,6 +62,25 @@ static inline unsigned int cposix_minor(uint64_t device) { return minor(device);
 static inline uint64_t cposix_makedev(unsigned int major, unsigned int minor) { return makedev(major, minor); }
 static inline int cposix_o_tmpfile(void) { return O_TMPFILE; }
 static inline long cposix_utime_omit(void) { return UTIME_OMIT; }
+static inline char **cposix_environ(void) { return environ; }
+
+// The descriptor that came with one byte over a unix socket (unix(7), SCM_RIGHTS), or -1.
+static inline int cposix_receive_descriptor(int socket) {
+    char byte;
+    struct iovec data = {&byte, 1};
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    ssize_t got;
+    while ((got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {}
+    struct cmsghdr *first = got > 0 ? CMSG_FIRSTHDR(&message) : 0;
+    if (!first || first->cmsg_level != SOL_SOCKET || first->cmsg_type != SCM_RIGHTS) return -1;
+    int descriptor;
+    memcpy(&descriptor, CMSG_DATA(first), sizeof descriptor);
+    return descriptor;
+}
 static inline int cposix_is_mapping_failed(const void *address) { return address == MAP_FAILED; }
 
 #endif

@@ -1,0 +1,62 @@
+import CPosix
+import Glibc
+import TranslatorCore
+
+/// How a volume is mounted: the options of `mount/fuse`, by which `volmount -o` and its manual page know them.
+/// Names are GlusterFS's where it has the option.
+public struct FuseMountSettings: Sendable {
+    public enum CacheMode: String, Sendable { case writeThrough = "write-through", writebackCache = "writeback-cache" }
+
+    public static let declarations: [OptionDeclaration] = [
+        .choice(
+            "cache-mode", default: "write-through", of: ["write-through", "writeback-cache"],
+            "write-through: every write reaches the volume before it returns. writeback-cache: the kernel gathers writes, "
+                + "as for a local disk; only one such mount of a volume at a time."),
+        .duration(
+            "attribute-timeout", default: "1", "How long the kernel believes attributes; 0 asks every time."),
+        .duration("entry-timeout", default: "1", "How long the kernel believes that a name means a file; 0 asks every time."),
+        .duration("negative-timeout", default: "0", "How long the kernel believes that a name is absent; 0 asks every time."),
+        .integer(
+            "workers", default: 0, in: 0...256,
+            "Threads that read requests, each with a queue of its own; 0: one for each processor, at least 2."),
+        .flag(
+            "fopen-keep-cache", default: false,
+            "Keep a file's pages from one open to the next unless its size or mtime changed. Off: each open reads anew. "
+                + "Always on with writeback-cache."),
+        .flag("use-readdirp", default: true, "Let the kernel ask for attributes together with names."),
+        .flag("acl", default: true, "Let the kernel check POSIX access control lists."),
+        .flag("resolve-gids", default: false, "Send the caller's supplementary groups to the bricks."),
+        .flag("allow-other", default: true, "Let all users in, not only the one who mounts. Default when root mounts; others need user_allow_other in /etc/fuse.conf.")
+            .alias("allow_other"),
+        .text("fsname", default: nil, "What df shows as the source; by default the volfile's top volume."),
+    ]
+
+    public var cacheMode = CacheMode.writeThrough
+    public var attributeTimeout = Duration.seconds(1), entryTimeout = Duration.seconds(1), negativeTimeout = Duration.zero
+    /// 0: `max(2, processors)`.
+    public var workerCount = 0
+    public var keepsCache = false, usesReaddirplus = true, checksACLs = true, resolvesGroups = false
+    /// By default when root mounts; others need `user_allow_other` in /etc/fuse.conf.
+    public var allowsOthers = geteuid() == 0
+    public var fsname: String?
+    /// What mount(2) takes: read-only, no set-user-ID programs, …
+    public var kernelFlags = KernelMountFlags()
+
+    public init() {}
+
+    public init(_ values: OptionValues) {
+        cacheMode = CacheMode(rawValue: values.text("cache-mode"))!
+        attributeTimeout = values.duration("attribute-timeout")
+        entryTimeout = values.duration("entry-timeout")
+        negativeTimeout = values.duration("negative-timeout")
+        workerCount = values.integer("workers")
+        keepsCache = values.flag("fopen-keep-cache")
+        usesReaddirplus = values.flag("use-readdirp")
+        checksACLs = values.flag("acl")
+        resolvesGroups = values.flag("resolve-gids")
+        if values.given.contains("allow-other") { allowsOthers = values.flag("allow-other") }
+        fsname = values.text(ifSet: "fsname")
+    }
+
+    var isWriteback: Bool { cacheMode == .writebackCache }
+}

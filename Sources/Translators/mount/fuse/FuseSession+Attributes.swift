@@ -1,0 +1,85 @@
+import CFuse
+import CPosix
+import FuseProtocol
+import Glibc
+import TranslatorCore
+
+extension FuseSession {
+    func getattr(_ handle: UInt64?, _ call: FuseCall) async throws(FopError) {
+        let node = try node(call.node)
+        let target = target(node, handle)
+        replyAttributes(try await top.stat(StatRequest(target), in: frame(call)).iatt, node, call)
+    }
+
+    /// By the open file where there is one: it is still there when the last name is gone.
+    private func target(_ node: Node, _ handle: UInt64?) -> FopTarget {
+        if let handle, let open = handles[handle] { return .fd(open.fd) }
+        return .inode(node.inode)
+    }
+
+    private func replyAttributes(_ iatt: Iatt, _ node: Node, _ call: FuseCall) {
+        saw(iatt, of: node)
+        call.queue.reply(call.unique, fuse_attr_out(iatt, valid: attributesValid))
+    }
+
+    func setattr(_ change: FuseSetattr, _ call: FuseCall) async throws(FopError) {
+        let node = try node(call.node)
+        let target = target(node, change.handle)
+        let frame = frame(call)
+        var latest: Iatt?
+        if let size = change.size {
+            if change.killsPrivileges { try await killPrivileges(node, target, frame) }
+            latest = try await top.truncate(TruncateRequest(target, size: size), in: frame).attributes.post
+        }
+        let (iatt, valid) = requested(change, now: frame.time)
+        if !valid.isEmpty {
+            latest = try await top.setattr(SetattrRequest(target, iatt: iatt, valid: valid), in: frame).attributes.post
+            if valid.contains(.uid) || valid.contains(.gid) { node.capability.drop() }
+        }
+        if let latest { return replyAttributes(latest, node, call) }
+        replyAttributes(try await top.stat(StatRequest(target), in: frame).iatt, node, call)
+    }
+
+    /// "Now" becomes the request's time, one for all replicas. The kernel's own ctime (writeback cache) is left to the
+    /// brick: it stamps a later one when the times arrive, and nothing may set a ctime back.
+    private func requested(_ change: FuseSetattr, now: Timestamp) -> (Iatt, AttributeMask) {
+        var iatt = Iatt()
+        var valid = AttributeMask()
+        func resolved(_ time: FuseSetattr.Time) -> Timestamp {
+            switch time {
+            case .now: now
+            case .at(let time): time
+            }
+        }
+        if let mode = change.mode { (iatt.mode, valid) = (mode, valid.union(.mode)) }
+        if let uid = change.uid { (iatt.uid, valid) = (uid, valid.union(.uid)) }
+        if let gid = change.gid { (iatt.gid, valid) = (gid, valid.union(.gid)) }
+        if let atime = change.atime { (iatt.atime, valid) = (resolved(atime), valid.union(.atime)) }
+        if let mtime = change.mtime { (iatt.mtime, valid) = (resolved(mtime), valid.union(.mtime)) }
+        return (iatt, valid)
+    }
+
+    /// Takes the set-user-ID bit, and the set-group-ID bit of a file that its group may execute, before someone who may
+    /// not keep them changes the content: FUSE_HANDLE_KILLPRIV_V2 makes that the mount's work. Capabilities
+    /// (`security.capability`) go by themselves, because every brick's own kernel drops them at a write.
+    func killPrivileges(_ node: Node, _ target: FopTarget, _ frame: Frame) async throws(FopError) {
+        if let known = node.mode.value(at: environment.time.now()), Self.killedBits(UInt32(known)) == 0 { return }
+        let iatt = try await top.stat(StatRequest(target), in: frame).iatt
+        let killed = Self.killedBits(iatt.mode)
+        if killed != 0 {
+            var change = Iatt()
+            change.mode = iatt.mode & ~killed
+            let reply = try await top.setattr(SetattrRequest(target, iatt: change, valid: .mode), in: frame)
+            saw(reply.attributes.post, of: node)
+        } else {
+            saw(iatt, of: node)
+        }
+    }
+
+    /// Of a mode: the bits that go. Source: Linux `setattr_should_drop_suidgid`.
+    static func killedBits(_ mode: UInt32) -> UInt32 {
+        guard FileType(mode: mode) == .regular || FileType(mode: mode) == .unknown else { return 0 }
+        let executableByGroup = mode & S_IXGRP != 0
+        return mode & S_ISUID | (executableByGroup ? mode & S_ISGID : 0)
+    }
+}
