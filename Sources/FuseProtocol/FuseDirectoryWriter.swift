@@ -32,7 +32,9 @@ public struct FuseDirectoryWriter {
         dirent.storeBytes(of: nextOffset, toByteOffset: 8, as: UInt64.self)
         dirent.storeBytes(of: UInt32(name.bytes.count), toByteOffset: 16, as: UInt32.self)
         dirent.storeBytes(of: type.directoryEntryType, toByteOffset: 20, as: UInt32.self)
-        name.bytes.withUnsafeBytes { (dirent + Self.direntBytes).copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+        name.bytes.withUnsafeBytes {
+            (dirent + Self.direntBytes).copyMemory(from: $0.baseAddress!, byteCount: $0.count)
+        }
         let used = prefix + Self.direntBytes + name.bytes.count
         (place + used).initializeMemory(as: UInt8.self, repeating: 0, count: total - used)
         count += total

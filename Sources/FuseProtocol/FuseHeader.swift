@@ -26,7 +26,9 @@ public struct FuseRequestHeader: Sendable, Equatable {
         (messageBytes, opcode, unique) = (Int(header.len), header.opcode, header.unique)
         (node, uid, gid, pid) = (header.nodeid, header.uid, header.gid, header.pid)
         extensionBytes = Int(header.total_extlen) * 8
-        guard extensionBytes <= messageBytes - Self.bytes else { throw CodecError("extensions longer than the request") }
+        guard extensionBytes <= messageBytes - Self.bytes else {
+            throw CodecError("extensions longer than the request")
+        }
     }
 
     public var known: FuseOpcode? { FuseOpcode(rawValue: opcode) }

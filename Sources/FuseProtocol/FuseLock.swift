@@ -17,7 +17,9 @@ public struct FuseLock: Sendable, Equatable {
         (handle, owner) = (request.fh, request.owner)
         isFlock = request.lk_flags & UInt32(FUSE_LK_FLOCK) != 0
         let lk = request.lk
-        guard lk.start <= lk.end, lk.end <= Self.endOfFile else { throw CodecError("a lock from \(lk.start) to \(lk.end)") }
+        guard lk.start <= lk.end, lk.end <= Self.endOfFile else {
+            throw CodecError("a lock from \(lk.start) to \(lk.end)")
+        }
         guard let kind = PosixLock.Kind(rawValue: lk.type) else { throw CodecError("a lock of type \(lk.type)") }
         let length = lk.end == Self.endOfFile ? 0 : lk.end - lk.start + 1
         lock = PosixLock(kind: kind, range: LockRange(start: lk.start, length: length), pid: Int32(bitPattern: lk.pid))

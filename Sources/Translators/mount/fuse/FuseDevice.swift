@@ -8,7 +8,8 @@ enum FuseDevice {
     private static let path = "/dev/fuse"
 
     /// Mounts on `point` and answers the descriptor on which the kernel now waits for the answer to its INIT.
-    static func mount(_ point: MountPoint, source: String, settings: FuseMountSettings) throws(FuseMountError) -> Int32 {
+    static func mount(_ point: MountPoint, source: String, settings: FuseMountSettings) throws(FuseMountError) -> Int32
+    {
         var options = ["default_permissions"]
         if settings.allowsOthers { options.append("allow_other") }
         if geteuid() != 0 {

@@ -81,6 +81,10 @@ public final class FuseMount: Sendable {
         try point.unmount(lazily: true)
     }
 
+    var parts: (session: FuseSession?, queues: [FuseQueue], workers: Int, directory: String?) {
+        state.withLock { ($0.session, $0.queues, $0.workersLeft, $0.point?.directory) }
+    }
+
     /// Ends the mount whatever is still open: programs get ENOTCONN. For the second signal.
     public func abandon() {
         let (session, waiter) = state.withLock { state in

@@ -14,8 +14,10 @@ public struct FuseMountSettings: Sendable {
                 + "as for a local disk; only one such mount of a volume at a time."),
         .duration(
             "attribute-timeout", default: "1", "How long the kernel believes attributes; 0 asks every time."),
-        .duration("entry-timeout", default: "1", "How long the kernel believes that a name means a file; 0 asks every time."),
-        .duration("negative-timeout", default: "0", "How long the kernel believes that a name is absent; 0 asks every time."),
+        .duration(
+            "entry-timeout", default: "1", "How long the kernel believes that a name means a file; 0 asks every time."),
+        .duration(
+            "negative-timeout", default: "0", "How long the kernel believes that a name is absent; 0 asks every time."),
         .integer(
             "workers", default: 0, in: 0...256,
             "Threads that read requests, each with a queue of its own; 0: one for each processor, at least 2."),
@@ -26,13 +28,17 @@ public struct FuseMountSettings: Sendable {
         .flag("use-readdirp", default: true, "Let the kernel ask for attributes together with names."),
         .flag("acl", default: true, "Let the kernel check POSIX access control lists."),
         .flag("resolve-gids", default: false, "Send the caller's supplementary groups to the bricks."),
-        .flag("allow-other", default: true, "Let all users in, not only the one who mounts. Default when root mounts; others need user_allow_other in /etc/fuse.conf.")
-            .alias("allow_other"),
+        .flag(
+            "allow-other", default: true,
+            "Let all users in, not only the one who mounts. Default when root mounts; others need user_allow_other in /etc/fuse.conf."
+        )
+        .alias("allow_other"),
         .text("fsname", default: nil, "What df shows as the source; by default the volfile's top volume."),
     ]
 
     public var cacheMode = CacheMode.writeThrough
-    public var attributeTimeout = Duration.seconds(1), entryTimeout = Duration.seconds(1), negativeTimeout = Duration.zero
+    public var attributeTimeout = Duration.seconds(1), entryTimeout = Duration.seconds(1),
+        negativeTimeout = Duration.zero
     /// 0: `max(2, processors)`.
     public var workerCount = 0
     public var keepsCache = false, usesReaddirplus = true, checksACLs = true, resolvesGroups = false

@@ -75,7 +75,9 @@ extension FuseSession {
 
     /// An entry as READDIRPLUS has it: "." and "..", and what the brick could not stat, are names only (node 0).
     private func known(_ entry: DirectoryEntry) -> (Node?, fuse_entry_out) {
-        guard !entry.name.isDotOrDotDot, let iatt = entry.iatt, !iatt.gfid.isNone else { return (nil, fuse_entry_out()) }
+        guard !entry.name.isDotOrDotDot, let iatt = entry.iatt, !iatt.gfid.isNone else {
+            return (nil, fuse_entry_out())
+        }
         let node = remember(iatt)
         return (node, self.entry(node, iatt))
     }

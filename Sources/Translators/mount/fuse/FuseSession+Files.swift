@@ -87,7 +87,9 @@ extension FuseSession {
         let flags = openFlags(create.flags)
         guard found.iatt.isRegular, Self.mayOpen(found.iatt, create.flags, call) else { throw .stale }
         let fd = Fd(inode: inode(of: found.iatt, found.inode), flags: flags)
-        if create.killsPrivileges { try await killPrivileges(Node(number: 0, inode: fd.inode), .inode(fd.inode), frame) }
+        if create.killsPrivileges {
+            try await killPrivileges(Node(number: 0, inode: fd.inode), .inode(fd.inode), frame)
+        }
         _ = try await top.open(OpenRequest(fd: fd), in: frame)
         let iatt = flags.contains(.truncate) ? try await top.stat(StatRequest(.fd(fd)), in: frame).iatt : found.iatt
         replyCreated(iatt, fd, call)

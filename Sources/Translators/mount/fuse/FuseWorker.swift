@@ -62,7 +62,9 @@ struct FuseWorker: ~Copyable {
     private mutating func handle(bytes: Int) {
         var reader = ByteReader(UnsafeRawBufferPointer(header))
         guard let request = try? FuseRequestHeader(from: &reader), request.messageBytes == bytes else {
-            session.environment.log.write(.error, volume: "fuse") { "a request of \(bytes) bytes that is none; dropped" }
+            session.environment.log.write(.error, volume: "fuse") {
+                "a request of \(bytes) bytes that is none; dropped"
+            }
             return
         }
         let call = FuseCall(request, queue: queue)

@@ -16,7 +16,8 @@ enum FuserMount {
         defer { close(sockets[1]) }
         _ = cposix_fcntl_int(sockets[1], F_SETFD, FD_CLOEXEC)
         let started = Result { () throws(FuseMountError) in
-            try start(["-o", options.joined(separator: ","), "--", directory], environment: ["_FUSE_COMMFD=\(sockets[0])"])
+            try start(
+                ["-o", options.joined(separator: ","), "--", directory], environment: ["_FUSE_COMMFD=\(sockets[0])"])
         }
         close(sockets[0])
         let child = try started.get()
@@ -24,7 +25,8 @@ enum FuserMount {
         let code = exitCode(of: child)
         guard descriptor >= 0, code == 0 else {
             if descriptor >= 0 { close(descriptor) }
-            throw FuseMountError("cannot mount \(directory): \(program) refused (exit code \(code)), see its message above")
+            throw FuseMountError(
+                "cannot mount \(directory): \(program) refused (exit code \(code)), see its message above")
         }
         return descriptor
     }
@@ -48,7 +50,8 @@ enum FuserMount {
         var child = pid_t()
         let failed = posix_spawnp(&child, program, nil, nil, &argv, &envp)
         guard failed == 0 else {
-            throw FuseMountError("cannot run \(program): \(FopError(failed)); install Debian's package fuse3, or mount as root")
+            throw FuseMountError(
+                "cannot run \(program): \(FopError(failed)); install Debian's package fuse3, or mount as root")
         }
         return child
     }

@@ -38,12 +38,15 @@ struct MountPoint: Sendable {
     }
 
     private func clearDeadMount(_ log: Log) throws(FuseMountError) {
-        var status = Glibc.stat()
-        guard lstat(directory, &status) != 0, errno == ENOTCONN else { return }
+        // Not stat(2), which the kernel may answer from what it remembers.
+        var status = statvfs()
+        guard statvfs(directory, &status) != 0, errno == ENOTCONN else { return }
         guard let found = MountTable.current().top(on: directory), found.type == Self.fileSystemType else {
             throw FuseMountError("mount point \(directory) holds a dead mount of another kind; umount -l \(directory)")
         }
-        log.write(.warning, volume: "fuse") { "\(directory): unmounting what a dead process left there (\(found.source))" }
+        log.write(.warning, volume: "fuse") {
+            "\(directory): unmounting what a dead process left there (\(found.source))"
+        }
         try unmount(lazily: true)
     }
 

@@ -19,7 +19,8 @@ public struct MountTable: Sendable {
     public init(_ text: [UInt8]) {
         entries = text.split(separator: UInt8(ascii: "\n")).compactMap { line in
             let fields = line.split(separator: UInt8(ascii: " ")).map(Array.init)
-            guard fields.count > 6, let dash = fields.firstIndex(of: [UInt8(ascii: "-")]), dash + 2 < fields.count else {
+            guard fields.count > 6, let dash = fields.firstIndex(of: [UInt8(ascii: "-")]), dash + 2 < fields.count
+            else {
                 return nil
             }
             func text(_ position: Int) -> String { String(decoding: Self.unescaped(fields[position]), as: UTF8.self) }

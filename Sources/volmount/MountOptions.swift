@@ -1,0 +1,56 @@
+import FuseMount
+import TranslatorCore
+
+/// What stands after `-o`: options of mount/fuse, options of this process, and those that every file system has. The
+/// tables here are the one source for checking, help and the manual page.
+struct MountOptions: Sendable {
+    var settings = FuseMountSettings()
+    var process: OptionValues
+
+    /// Options of the process, which fstab(5) can only give after `-o`; each is a long option of the command too.
+    static let processDeclarations: [OptionDeclaration] = [
+        .path(
+            "log-file", default: nil,
+            "Where log lines go; by default /var/log/volmount/DIR.log, or the terminal in the foreground."),
+        .choice(
+            "log-level", default: "info", of: LogLevel.allCases.map { "\($0)" },
+            "The least important lines that are logged."),
+        .path("pid-file", default: nil, "Gets the number of the serving process; removed when it ends."),
+        .path(
+            "runtime-dir", default: nil,
+            "Where sockets and statedumps are; by default /run/volmount, or $XDG_RUNTIME_DIR/volmount without root."),
+        .text("volume-name", default: nil, "The volume to mount; by default the last one of the volfile."),
+    ]
+
+    /// `texts`: what followed each `-o`. `long`: process options given by themselves, which win.
+    init(_ texts: [String], long: [String: String]) throws(OptionError) {
+        var mount: [String: String] = [:]
+        var process: [String: String] = [:]
+        let mountNames = Set(FuseMountSettings.declarations.flatMap(\.names))
+        let processNames = Set(Self.processDeclarations.flatMap(\.names))
+        var flags = KernelMountFlags()
+        for word in texts.flatMap({ $0.split(separator: ",") }).map(String.init) {
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let (name, value) = (parts[0], parts.count > 1 ? parts[1] : nil)
+            if mountNames.contains(name) {
+                mount[name] = value ?? "on"
+            } else if name.hasPrefix("no"), mountNames.contains(String(name.dropFirst(2))), value == nil {
+                mount[String(name.dropFirst(2))] = "off"
+            } else if processNames.contains(name) {
+                process[name] = value ?? ""
+            } else if !flags.take(word) {
+                let known = mountNames.union(processNames).union(KernelMountFlags.names)
+                throw OptionError("unknown mount option \"\(name)\"\(NearestName.hint(known, to: name))", option: name)
+            }
+        }
+        process.merge(long) { $1 }
+        settings = FuseMountSettings(try OptionValues(mount, declarations: FuseMountSettings.declarations))
+        settings.kernelFlags = flags
+        self.process = try OptionValues(process, declarations: Self.processDeclarations)
+    }
+
+    var logLevel: LogLevel {
+        let name = process.text("log-level")
+        return LogLevel.allCases.first { "\($0)" == name }!
+    }
+}

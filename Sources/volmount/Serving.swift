@@ -1,0 +1,127 @@
+import CPosix
+import FuseMount
+import Glibc
+import Logging
+import TranslatorCore
+import Translators
+import UnixSignals
+
+/// One volume from its volfile to the end of its mount: the composition of graph, bypass and mount.
+struct Serving {
+    let volfilePath: String
+    let directory: String
+    let options: MountOptions
+    /// Prints the volfile and traces every fop.
+    let isDebugging: Bool
+    let log: TranslatorCore.Log
+    let logFile: LogFile
+
+    /// Serves until the volume is unmounted. `ready` is called once it can be used.
+    func run(ready: () -> Void) async throws(Failure) {
+        // Before the mount: a signal that came earlier would leave a dead mount point.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup, .sigusr1)
+        let environment = GraphEnvironment(log: log)
+        let graph = try composed(environment)
+        let bypass = try BypassService(graph, runtimeDirectory: runtimeDirectory, log: log)
+        do throws(VolfileError) { try await graph.start() } catch { throw Failure(error) }
+        let mount = FuseMount(graph, settings: options.settings)
+        do throws(FuseMountError) {
+            try await mount.mount(on: directory)
+        } catch {
+            await bypass.stop()
+            await graph.stop()
+            throw Failure(.startUp, error.description)
+        }
+        log.write(.info, volume: graph.top.name) { "mounted on \(directory)" }
+        ready()
+        let watch = Task { await self.watch(signals, mount, graph) }
+        await mount.untilUnmounted()
+        watch.cancel()
+        await bypass.stop()
+        await graph.stop()
+        log.write(.info, volume: graph.top.name) { "unmounted from \(directory)" }
+    }
+
+    private func composed(_ environment: GraphEnvironment) throws(Failure) -> Graph {
+        guard let text = Self.text(of: volfilePath) else {
+            throw Failure(.configuration, "volfile \(volfilePath): \(FopError.last)")
+        }
+        do throws(VolfileError) {
+            var volfile = try Volfile(text, file: volfilePath, top: options.process.text(ifSet: "volume-name"))
+            if isDebugging { volfile = try Self.traced(volfile) }
+            if isDebugging { print("\(volfile)") }
+            fflush(nil)
+            return try Graph(volfile, registry: InTreeTranslators.registry, environment: environment)
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    /// `debug/trace` on top, unless the volfile has it there already.
+    private static func traced(_ volfile: Volfile) throws(VolfileError) -> Volfile {
+        let trace = "debug/trace"
+        guard InTreeTranslators.registry[trace] != nil, volfile.top.type != trace else { return volfile }
+        let block = Volfile.VolumeBlock(
+            name: "\(volfile.top.name)-trace", type: trace, options: [], subvolumes: [volfile.top.name],
+            location: VolfileLocation(file: volfile.file, line: 0))
+        return try Volfile(volfile.volumes + [block], file: volfile.file)
+    }
+
+    private static func text(of path: String) -> String? {
+        var bytes: [UInt8] = []
+        let descriptor = cposix_open(path, O_RDONLY | O_CLOEXEC, 0)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var block = [UInt8](repeating: 0, count: 16384)
+        while true {
+            let count = read(descriptor, &block, block.count)
+            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+            if count < 0 && errno != EINTR { return nil }
+            if count > 0 { bytes += block[..<count] }
+        }
+    }
+
+    /// SIGTERM and SIGINT: the mount point goes at once, files that are open stay usable until they are closed; a second
+    /// one ends at once. SIGHUP: the log file is opened anew. SIGUSR1: a statedump.
+    private func watch(_ signals: UnixSignalsSequence, _ mount: FuseMount, _ graph: Graph) async {
+        var isLeaving = false
+        for await signal in signals {
+            switch signal {
+            case .sighup: logFile.reopen()
+            case .sigusr1: dump(mount, graph)
+            default:
+                if isLeaving {
+                    log.write(.warning, volume: graph.top.name) { "\(signal) again: ending with files open" }
+                    mount.abandon()
+                    continue
+                }
+                isLeaving = true
+                log.write(.info, volume: graph.top.name) { "\(signal): unmounting \(directory)" }
+                do throws(FuseMountError) { try mount.unmount() } catch {
+                    log.write(.error, volume: graph.top.name) { "\(error)" }
+                }
+            }
+        }
+    }
+
+    private func dump(_ mount: FuseMount, _ graph: Graph) {
+        let text = "[mount/fuse.\(graph.top.name)]\n\(mount.dump())\n\n\(graph.stateDump)"
+        let path = "\(runtimeDirectory)/volmount.\(getpid()).dump.\(time(nil))"
+        mkdir(runtimeDirectory, 0o755)
+        let descriptor = cposix_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            log.write(.warning, volume: graph.top.name) { "\(path): \(FopError.last); statedump follows\n\(text)" }
+            return
+        }
+        defer { close(descriptor) }
+        var bytes = text[...]
+        bytes.withUTF8 { _ = write(descriptor, $0.baseAddress, $0.count) }
+        log.write(.info, volume: graph.top.name) { "statedump in \(path)" }
+    }
+
+    var runtimeDirectory: String {
+        if let given = options.process.text(ifSet: "runtime-dir") { return given }
+        if geteuid() != 0, let own = getenv("XDG_RUNTIME_DIR") { return "\(String(cString: own))/volmount" }
+        return "/run/volmount"
+    }
+}
