@@ -157,7 +157,13 @@ extension ReplicateTranslator {
         var taking = entry.context.state.withLock { $0.lease?.taking(connections.losses) } ?? nobody
         if let allowed { taking = zip(taking, allowed).map { $0 && $1 } }
         try settings.quorum.check(taking)
-        let outcome = Outcome(await windAll(taking, wind), progress: progress)
+        let losses = connections.losses
+        let answers = await windAll(taking) { [self] replica throws(FopError) in
+            // A connection that was lost a moment ago took the lock with it, even if it is back.
+            guard self.connections.losses[replica] == losses[replica] else { throw .notConnected }
+            return try await wind(replica)
+        }
+        let outcome = Outcome(answers, progress: progress)
         let isDone = settings.quorum.isMet(by: outcome.succeeded)
         let reply = outcome.reply(preferring: settings.favorite)
         entry.context.state.withLock { state in

@@ -7,7 +7,7 @@ import TranslatorTesting
 
 /// `cluster/replicate` on real bricks: for each replica storage/posix, features/locks and features/index, and on top of
 /// them a fault injector and a recorder. The clock stands still until the test moves it.
-final class ReplicaStack {
+final class ReplicaStack: Sendable {
     let scratch: TemporaryDirectory
     let bricks: [String]
     let clock: ManualClock
