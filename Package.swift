@@ -90,7 +90,7 @@ let package = Package(
         // A test lives at its subject's path.
         .testTarget(
             name: "TranslatorCoreTests",
-            dependencies: ["TranslatorCore", "TranslatorTesting"],
+            dependencies: ["TranslatorCore", "TranslatorTesting", "CPosix"],
             swiftSettings: swift),
         .testTarget(
             name: "TranslatorTestingTests",
@@ -118,7 +118,7 @@ let package = Package(
         .testTarget(
             name: "TranslatorsTests",
             dependencies: ["LockExerciser", "Translators", "TranslatorCore", "TranslatorTesting", "ReplicaState", "RangeMapping", "Checksums", "CPosix"],
-            swiftSettings: swift),
+            resources: [.copy("Vectors")], swiftSettings: swift),
         .testTarget(
             name: "HealTransportTests",
             dependencies: [

@@ -13,6 +13,7 @@ public struct IobufSlice: Sendable {
         (self.iobuf, self.offset, self.count) = (iobuf, offset, count)
     }
 
+    /// Good while somebody holds the iobuf (see `Iobuf.bytes`).
     public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: iobuf.bytes[offset..<offset + count]) }
 }
 
@@ -41,12 +42,16 @@ public struct Payload: Sendable {
             iovec(iov_base: UnsafeMutableRawPointer(mutating: slice.bytes.baseAddress), iov_len: slice.count)
         }
         guard let first else { return try body(UnsafeBufferPointer(start: nil, count: 0)) }
-        if rest.isEmpty {
-            return try withUnsafePointer(to: entry(first)) { try body(UnsafeBufferPointer(start: $0, count: 1)) }
+        return try withExtendedLifetime(self) { payload in
+            if payload.rest.isEmpty {
+                return try withUnsafePointer(to: entry(first)) { try body(UnsafeBufferPointer(start: $0, count: 1)) }
+            }
+            return try payload.slices.map(entry).withUnsafeBufferPointer(body)
         }
-        return try slices.map(entry).withUnsafeBufferPointer(body)
     }
 
     /// One copy of everything: for small things, tests and people. Not for the hot path.
-    public func copiedBytes() -> [UInt8] { slices.flatMap { Array($0.bytes) } }
+    public func copiedBytes() -> [UInt8] {
+        withExtendedLifetime(self) { $0.slices.flatMap { Array($0.bytes) } }
+    }
 }

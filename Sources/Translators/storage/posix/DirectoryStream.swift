@@ -17,6 +17,8 @@ struct DirectoryStream {
     let object: BrickObject
     private var buffer: [UInt8] = []
     private var position = 0, filled = 0
+    /// Of the entry that `next` gave last; 0 when it cannot be given back.
+    private var lastBytes = 0
     /// The cookie of what `next` reads.
     private(set) var offset: UInt64 = 0
 
@@ -47,9 +49,15 @@ struct DirectoryStream {
                 type: FileType(mode: UInt32(raw[at + 18]) << 12))
             return (entry, bytes)
         }
-        position += entry.1
+        (position, lastBytes) = (position + entry.1, entry.1)
         offset = entry.0.nextOffset
         return entry.0
+    }
+
+    /// Gives the last entry back: `next` reads it again. `cookie` is the offset from before it was read.
+    mutating func giveBack(to cookie: UInt64) {
+        precondition(lastBytes > 0, "only the last entry can be given back, once")
+        (position, offset, lastBytes) = (position - lastBytes, cookie, 0)
     }
 
     private mutating func fill() throws(FopError) {
@@ -71,7 +79,7 @@ struct DirectoryStream {
     mutating func seek(to cookie: UInt64) throws(FopError) {
         if cookie == offset && position < filled { return }
         guard cookie <= UInt64(Int64.max) else { throw .invalid }
-        (position, filled) = (0, 0)
+        (position, filled, lastBytes) = (0, 0, 0)
         try PosixCall.run { lseek(object.number, off_t(cookie), SEEK_SET) }
         offset = cookie
     }

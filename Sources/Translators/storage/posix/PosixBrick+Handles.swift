@@ -57,18 +57,18 @@ extension PosixBrick {
         }
     }
 
-    /// Mends the handle of an object that was found by name: a crash may have come between the two.
-    func mendHandle(_ gfid: Gfid, _ object: BrickObject, _ status: stat, parent: Gfid, name: EntryName) throws(FopError)
-    {
-        if gfid == .root { return }
+    /// Mends the handle of an object that was found by name: a crash may have come between the two. True when it had to.
+    func mendHandle(
+        _ gfid: Gfid, _ object: BrickObject, _ status: stat, parent: Gfid, name: EntryName
+    ) throws(FopError) -> Bool {
         if FileType(mode: status.st_mode) == .directory {
-            if let (knownParent, knownName) = try directoryHandle(gfid), knownParent == parent, knownName == name {
-                return
-            }
+            if let known = try directoryHandle(gfid), known == (parent, name) { return false }
             try writeDirectoryHandle(gfid, parent: parent, name: name)
-        } else if status.st_nlink < 2 {
-            try linkHandle(gfid, to: object)
+            return true
         }
+        guard status.st_nlink < 2 else { return false }
+        try linkHandle(gfid, to: object)
+        return true
     }
 
     /// The handle of a file that lost its last name: kept in `unlink` while somebody here has it open, else removed.

@@ -14,7 +14,7 @@ extension PosixBrick {
 
     /// Checks the directory, lays out what is missing, and opens it. Changes nothing in a directory that it refuses,
     /// but for a probing xattr that it removes again.
-    convenience init(opening settings: PosixSettings) throws(BrickRefusal) {
+    convenience init(opening settings: PosixSettings, at now: Timestamp) throws(BrickRefusal) {
         let root = try Self.openRoot(settings.directory)
         if let server = GlusterfsdScan.server(of: settings.directory, root: root) {
             throw BrickRefusal(
@@ -38,6 +38,9 @@ extension PosixBrick {
             throw BrickRefusal("its .glusterfs cannot be written: \(error)")
         }
         self.init(root: root, volumeID: volumeID, xattropLocks: locks, presence: presence)
+        do throws(FopError) { try writeHealthStamp(at: now) } catch {
+            throw BrickRefusal("its health check fails: \(error)")
+        }
     }
 
     private static func openRoot(_ path: String) throws(BrickRefusal) -> BrickObject {
@@ -74,7 +77,7 @@ extension PosixBrick {
         let idValue: [UInt8]?, gfidValue: [UInt8]?, names: [EntryName]
         do throws(FopError) {
             (idValue, gfidValue) = (try root.xattr(volumeIDKey), try root.xattr(gfidKey))
-            names = try entryNames(of: root)
+            names = try root.entryNames()
         } catch {
             throw BrickRefusal("cannot be read: \(error)")
         }
@@ -101,15 +104,6 @@ extension PosixBrick {
                 "is not empty (\"\(first)\") and has no volume-id: it is no brick; use a fresh directory")
         }
         return nil
-    }
-
-    private static func entryNames(of directory: BrickObject) throws(FopError) -> [EntryName] {
-        var stream = try DirectoryStream(copying: directory)
-        var names: [EntryName] = []
-        while let entry = try stream.next() {
-            if !entry.name.isDotOrDotDot { names.append(entry.name) }
-        }
-        return names
     }
 
     /// `.glusterfs` with its folders and the root's own handle; all of it may be there already.
@@ -148,7 +142,7 @@ extension PosixBrick {
                     cposix_openat(root.number, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
                 }
                 let directory = BrickObject(open: number)
-                for name in try entryNames(of: directory) {
+                for name in try directory.entryNames() {
                     _ = try? name.withCName { name throws(FopError) in
                         if unlinkat(directory.number, name, 0) != 0 { unlinkat(directory.number, name, AT_REMOVEDIR) }
                     }

@@ -54,8 +54,14 @@ extension PosixTranslator {
     ) throws(FopError) -> BrickObject {
         let brick = try brick
         let gfid = entry.inode.gfid
-        let number = try PosixCall.run {
-            cposix_openat(parent.object.number, ".", cposix_o_tmpfile() | O_RDWR | O_CLOEXEC, mode & 0o7777)
+        let number: Int32
+        do throws(FopError) {
+            number = try PosixCall.run {
+                cposix_openat(parent.object.number, ".", cposix_o_tmpfile() | O_RDWR | O_CLOEXEC, mode & 0o7777)
+            }
+        } catch {
+            guard error == .notSupported || error == .isDirectory else { throw error }
+            return try makeFileAtHandle(entry, mode: mode, parent, frame)
         }
         let file = BrickObject(open: number)
         try own(file, mode: mode, parent, frame)
@@ -65,6 +71,15 @@ extension PosixTranslator {
         }
         try name(entry, at: parent) { name in linkat(number, "", parent.object.number, name, AT_EMPTY_PATH) }
         return file
+    }
+
+    /// Where the file system knows no files without a name.
+    private func makeFileAtHandle(
+        _ entry: NewEntry, mode: UInt32, _ parent: ParentBefore, _ frame: Frame
+    ) throws(FopError) -> BrickObject {
+        let full = FileType.regular.rawValue | mode & 0o7777
+        _ = try makeNode(MknodRequest(entry: entry, mode: full, device: 0), parent, frame)
+        return BrickObject(open: try brick.openHandle(entry.inode.gfid, O_RDWR, isUnlinkedToo: false))
     }
 
     /// Gives a complete object its name; without success its handle goes again.

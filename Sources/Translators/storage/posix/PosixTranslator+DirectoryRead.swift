@@ -68,7 +68,7 @@ extension PosixTranslator {
             if isRoot && entry.name == EntryName(BrickFolder.hidden) { continue }
             room -= entryBytes + entry.name.bytes.count + (withAttributes ? attributesBytes : 0)
             if room < 0 && !entries.isEmpty {
-                try stream.seek(to: before)
+                stream.giveBack(to: before)
                 return (entries, false)
             }
             entries.append(entry)

@@ -10,9 +10,7 @@ extension PosixTranslator {
         case .inode(let inode): return try brick.object(inode.gfid, type: inode.type)
         case .fd(let fd):
             if fd.isAnonymous { return try brick.object(fd.inode.gfid, type: fd.inode.type) }
-            try checkHealth()
-            guard let context: PosixFd = fd.contexts.context(at: slot) else { throw .badDescriptor }
-            return context.object
+            return try file(fd)
         }
     }
 
@@ -64,8 +62,8 @@ extension PosixTranslator {
             let more = try PosixCall.run { pread(number, start + got, bytes - got, off_t(offset) + off_t(got)) }
             if more == 0 { break }
             got += more
-            // A direct read that came short has met the end: what is left is not aligned any more.
-            if got % 512 != 0 { break }
+            // A read that came short has met the end; what is left is not aligned for O_DIRECT any more.
+            if got % IobufPool.alignment != 0 { break }
         }
         return got
     }

@@ -12,22 +12,24 @@ extension PosixTranslator {
         guard request.offset <= UInt64(Int64.max) - UInt64(request.payload.count) else { throw .fileTooLarge }
         var reply = WriteReply(bytes: 0)
         if !request.xdata.isEmpty { reply.xdata = try answers(to: request, of: file) }
-        let direct =
-            request.payload.rest.isEmpty && request.flags.contains(.direct)
-            ? directDescriptor(
-                request.fd, request.offset, request.payload.count, request.payload.first?.bytes.baseAddress)
-            : nil
-        reply.bytes = try write(request.payload, to: direct ?? file.number, at: request.offset, request.flags)
-        if hasMdata(request.fd) { try file.touch(.content, at: frame.time) }
+        let number = directDescriptor(for: request) ?? file.number
+        reply.bytes = try write(request.payload, to: number, at: request.offset, request.flags)
+        if hasMdata(request.fd.inode) { try file.touch(.content, at: frame.time) }
         return reply
     }
 
+    /// Nil for what the kernel would not take with O_DIRECT: payloads in several pieces, and appends, whose offset is
+    /// not known before.
     @inline(__always)
-    private func hasMdata(_ fd: Fd) -> Bool {
-        if let context: PosixFd = fd.contexts.context(at: slot) {
-            return context.inode.hasMdata.load(ordering: .relaxed)
-        }
-        return fd.inode.contexts.context(at: slot, as: PosixInode.self)?.hasMdata.load(ordering: .relaxed) ?? false
+    private func directDescriptor(for request: WriteRequest) -> Int32? {
+        guard request.flags.contains(.direct), !request.flags.contains(.append) else { return nil }
+        guard request.payload.rest.isEmpty, let slice = request.payload.first else { return nil }
+        return directDescriptor(request.fd, request.offset, slice.count, slice.bytes.baseAddress)
+    }
+
+    @inline(__always)
+    private func hasMdata(_ inode: Inode) -> Bool {
+        inode.contexts.context(at: slot, as: PosixInode.self)?.hasMdata.load(ordering: .relaxed) ?? false
     }
 
     private func answers(to request: WriteRequest, of file: BrickObject) throws(FopError) -> Xdata {
@@ -127,7 +129,28 @@ extension PosixTranslator {
 
     public func zerofill(_ request: ZerofillRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
         let mode = FALLOC_FL_ZERO_RANGE | (request.keepsSize ? FALLOC_FL_KEEP_SIZE : 0)
-        return try allocate(request.fd, mode, request.offset, request.bytes, frame)
+        do throws(FopError) {
+            return try allocate(request.fd, mode, request.offset, request.bytes, frame)
+        } catch {
+            guard error == .notSupported else { throw error }
+            return try writeZeros(request, frame)
+        }
+    }
+
+    /// For file systems that cannot zero a range themselves.
+    private func writeZeros(_ request: ZerofillRequest, _ frame: Frame) throws(FopError) -> AttributesReply {
+        let file = try file(request.fd)
+        var (at, end) = (request.offset, request.offset + request.bytes)
+        if request.keepsSize { end = min(end, UInt64(try file.status().st_size)) }
+        let zeros = volume.environment.pool.draft(bytes: IobufPool.pooledBytesMax)
+        zeros.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        return AttributesReply(
+            attributes: try brick.changing(file, request.fd.inode.gfid, .content, frame) { () throws(FopError) in
+                while at < end {
+                    let count = Int(min(UInt64(zeros.bytes.count), end - at))
+                    at += UInt64(try PosixCall.run { pwrite(file.number, zeros.bytes.baseAddress, count, off_t(at)) })
+                }
+            })
     }
 
     private func allocate(
@@ -154,7 +177,7 @@ extension PosixTranslator {
         // The kernel copies at most 2 GiB less a page at a time, and says how much.
         let wanted = Int(clamping: request.bytes)
         let copied = try PosixCall.run { copy_file_range(source.number, &from, sink.number, &to, wanted, 0) }
-        if copied > 0, hasMdata(request.sink) { try sink.touch(.content, at: frame.time) }
+        if copied > 0, hasMdata(request.sink.inode) { try sink.touch(.content, at: frame.time) }
         return CopyFileRangeReply(bytes: UInt64(copied))
     }
 
@@ -164,17 +187,25 @@ extension PosixTranslator {
         let gfid = request.target.inode.gfid
         let object = try object(request.target)
         let (wanted, valid) = (request.iatt, request.valid)
-        let onlyTimes = valid.isSubset(of: .times)
         let brick = try brick
+        // Healers restore the ctime too; for all others the change itself moves it.
         return AttributesReply(
-            attributes: try brick.changing(object, gfid, onlyTimes ? [] : .ctime, frame) { () throws(FopError) in
+            attributes: try brick.changing(object, gfid, valid.contains(.ctime) ? [] : .ctime, frame) {
+                () throws(FopError) in
                 if valid.contains(.uid) || valid.contains(.gid) {
                     try object.changeOwner(
                         uid: valid.contains(.uid) ? wanted.uid : .max, gid: valid.contains(.gid) ? wanted.gid : .max)
                 }
-                if valid.contains(.mode) { try object.changeMode(wanted.permissions) }
+                if valid.contains(.mode) { try changeMode(of: object, wanted, valid) }
                 try setTimes(object, wanted, valid)
             })
+    }
+
+    /// A symlink has no mode of its own. Healers send one with its owner all the same, and bricks take it.
+    private func changeMode(of object: BrickObject, _ wanted: Iatt, _ valid: AttributeMask) throws(FopError) {
+        do throws(FopError) { try object.changeMode(wanted.permissions) } catch {
+            guard error == .notSupported, valid != .mode else { throw error }
+        }
     }
 
     private func setTimes(_ object: BrickObject, _ wanted: Iatt, _ valid: AttributeMask) throws(FopError) {

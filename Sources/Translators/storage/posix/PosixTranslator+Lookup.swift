@@ -20,8 +20,8 @@ extension PosixTranslator {
             let (directory, parentStatus) = try brick.parent(parent)
             try checkName(name, in: parent)
             let object = try brick.object(named: name, in: directory)
-            let status = try object.status()
-            let gfid = try identify(object, status, name, parent.gfid, request.xdata)
+            var status = try object.status()
+            let gfid = try identify(object, &status, name, parent.gfid, request.xdata)
             return LookupReply(
                 iatt: try brick.iatt(object, gfid, status: status),
                 parent: try brick.iatt(directory, parent.gfid, status: parentStatus),
@@ -31,15 +31,16 @@ extension PosixTranslator {
 
     /// The gfid of what was found by name, its handle mended.
     private func identify(
-        _ object: BrickObject, _ status: stat, _ name: EntryName, _ parent: Gfid, _ xdata: Xdata
+        _ object: BrickObject, _ status: inout stat, _ name: EntryName, _ parent: Gfid, _ xdata: Xdata
     ) throws(FopError) -> Gfid {
         let brick = try brick
         if let gfid = try brick.gfid(of: object) {
-            try brick.mendHandle(gfid, object, status, parent: parent, name: name)
+            if try brick.mendHandle(gfid, object, status, parent: parent, name: name) { status = try object.status() }
             return gfid
         }
         if case .gfid(let wanted) = xdata[PosixXdataKey.gfidRequest], !wanted.isNone {
             try brick.adopt(object, status, as: wanted, parent: parent, name: name, recordsPath: settings.recordsPaths)
+            status = try object.status()
             return wanted
         }
         guard xdata[PosixXdataKey.gfidlessLookup] != nil else { throw .noData }

@@ -32,11 +32,13 @@ public final class PosixTranslator: LocalBrick {
     public func start() async throws(VolfileError) {
         let brick: PosixBrick
         do throws(BrickRefusal) {
-            brick = try PosixBrick(opening: settings)
+            brick = try PosixBrick(opening: settings, at: volume.environment.time.wallClock())
         } catch {
             throw volume.error("brick \(brickDirectory): \(error.message)")
         }
         opened.withLock { $0 = brick }
+        let started = startChores()
+        chores.withLock { $0 = started }
         volume.notifyParents(.subvolumeUp, from: self)
     }
 
@@ -73,6 +75,20 @@ public final class PosixTranslator: LocalBrick {
     public func unlock(_ lock: XattropLock) {
         // A stopped brick has closed the lock file, and its locks with it.
         opened.withLock { $0 }?.xattropLocks.unlock(lock.gfid)
+    }
+
+    public func forget(_ inode: Inode) { opened.withLock { $0 }?.files.drop(inode.gfid) }
+
+    public func dump() -> StateDump? {
+        let brick = opened.withLock { $0 }
+        var dump = StateDump()
+        dump.add("directory", brickDirectory)
+        dump.add("volume-id", volumeID.map(\.description) ?? "none")
+        dump.add("healthy", !hasFailed.load(ordering: .relaxed))
+        dump.add("open-files", openFiles.fileCount)
+        dump.add("kept-directories", brick?.directories.count ?? 0)
+        dump.add("kept-files", brick?.files.count ?? 0)
+        return dump
     }
 
     // Locks are `features/locks`', above.

@@ -5,7 +5,7 @@ import TranslatorCore
 import TranslatorTesting
 
 /// A brick in a temporary directory, served by `storage/posix` as a volfile would have it.
-final class ScratchBrick {
+final class ScratchBrick: Sendable {
     let scratch: TemporaryDirectory
     let directory: String
     let graph: Graph
@@ -95,7 +95,7 @@ final class ScratchBrick {
     }
 
     func rename(
-        _ old: EntryName, in oldParent: Inode? = nil, to new: EntryName, in newParent: Inode? = nil,
+        _ old: EntryName, in oldParent: Inode? = nil, to new: EntryName, into newParent: Inode? = nil,
         flags: RenameFlags = []
     ) async throws -> RenameReply {
         try await posix.rename(
