@@ -57,7 +57,6 @@ public final class IndexTranslator: Translator {
         if pending.prefixes.isEmpty {
             volume.log(.warning, "xattrop-pending-watchlist is empty: nothing will be listed for healing")
         }
-        volume.notifyParents(.subvolumeUp, from: self)
     }
 
     public func dump() -> StateDump? {

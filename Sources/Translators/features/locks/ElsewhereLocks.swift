@@ -36,6 +36,10 @@ struct ElsewhereLocks<Claim: DomainLockClaim>: OtherProcesses {
             try file.isWanted(claim.holding, in: region)
         }
     }
+    /// Whether another process waits for anything in this domain.
+    mutating func isAnythingWanted() -> Bool {
+        attempt(alone: false, failed: false) { (file, region) throws(FopError) in try file.isAnythingWanted(region) }
+    }
     /// Whether another process holds anything in this domain.
     mutating func isHeldElsewhere() -> Bool {
         attempt(alone: false, failed: false) { (file, region) throws(FopError) in try file.isHeldElsewhere(region) }

@@ -104,12 +104,17 @@ final class KernelLockFile {
         }
         forgetIfEmpty(region)
         // Who stood behind may be first now, or in nobody's way.
-        if try conflict(with: .write, KernelSpan.whole, .wanted, region) != nil { knock() }
+        if try isAnythingWanted(region) { knock() }
     }
 
     /// Whether a request in another process waits for what conflicts with `holding`.
     func isWanted(_ holding: SpanHoldings.Holding, in region: UInt64) throws(FopError) -> Bool {
         try conflict(with: .write, holding.span, holding.level == .write ? .wanted : .wantedForWriting, region) != nil
+    }
+
+    /// Whether another process waits for anything in `region`.
+    func isAnythingWanted(_ region: UInt64) throws(FopError) -> Bool {
+        try conflict(with: .write, .whole, .wanted, region) != nil
     }
 
     /// Whether another process holds anything in `region`.

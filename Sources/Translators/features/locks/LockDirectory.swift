@@ -3,20 +3,27 @@ import Glibc
 import Synchronization
 import TranslatorCore
 
-/// The lock files of a brick: `.glusterfs/bypass/locks/000` to `3ff`, and who hears the knocks at them.
+/// The lock files of a brick: `.glusterfs/bypass/locks/000` to `3ff`, those of POSIX locks in `posix/`, and who hears the
+/// knocks at them.
 ///
-/// They hold no state, are made when the brick is first opened so that a full disk refuses no lock, and are never removed:
+/// The numbered ones hold no state, are made when the brick is first opened so that a full disk refuses no lock, and are never removed:
 /// a process that still had an old one open and one that made it anew would no longer exclude each other.
 final class LockDirectory: Sendable {
     let path: String
     let watcher: LockWatcher
-    /// Lock files by their watches.
-    private let watched = Mutex<[Int32: Int]>([:])
+    /// What a watch is at.
+    enum Place: Sendable {
+        case file(Int)
+        case posix(Gfid)
+    }
+    private let watched = Mutex<[Int32: Place]>([:])
 
     init(brick: String) throws(FopError) {
         let bypass = brick + "/.glusterfs/bypass"
         path = bypass + "/locks"
-        for directory in [bypass, path] where mkdir(directory, 0o700) != 0 && errno != EEXIST { throw .last }
+        for directory in [bypass, path, path + "/posix"] where mkdir(directory, 0o700) != 0 && errno != EEXIST {
+            throw .last
+        }
         watcher = try LockWatcher()
         var status = Glibc.stat()
         guard lstat(path(of: LockPlace.fileCount - 1), &status) != 0 || status.st_size == 0 else { return }
@@ -27,18 +34,30 @@ final class LockDirectory: Sendable {
     func open(_ number: Int) throws(FopError) -> KernelLockFile {
         let descriptor = try openFile(number)
         let watch = watcher.watch(path(of: number))
-        if let watch { watched.withLock { $0[watch] = number } }
+        if let watch { watched.withLock { $0[watch] = .file(number) } }
         return KernelLockFile(number: number, descriptor: descriptor, watch: watch)
     }
 
+    func openPosix(_ gfid: Gfid) throws(FopError) -> PosixLockFile {
+        let file = try PosixLockFile(path: "\(path)/posix/\(gfid)")
+        file.watch = watcher.watch(file.path)
+        if let watch = file.watch { watched.withLock { $0[watch] = .posix(gfid) } }
+        return file
+    }
+
     /// The file's owner lets go of it; the descriptor closes with the object.
-    func closed(_ file: KernelLockFile) {
-        guard let watch = file.watch else { return }
+    func closed(_ file: KernelLockFile) { forget(file.watch) }
+    func closed(_ file: PosixLockFile) { forget(file.watch) }
+
+    private func forget(_ watch: Int32?) {
+        guard let watch else { return }
         watched.withLock { $0[watch] = nil }
         watcher.forget(watch)
     }
 
-    func numbers(of watches: Set<Int32>) -> [Int] { watched.withLock { watched in watches.compactMap { watched[$0] } } }
+    func places(of watches: Set<Int32>) -> [Place] {
+        watched.withLock { watched in watches.compactMap { watched[$0] } }
+    }
 
     /// Whether the file system knows open file description locks.
     func probe() throws(FopError) {

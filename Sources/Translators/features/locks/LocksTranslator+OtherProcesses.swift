@@ -6,10 +6,18 @@ extension LocksTranslator {
     /// On the watcher's thread. False when this translator has stopped.
     func heard(_ event: LockWatcher.Event, at directory: LockDirectory) -> Bool {
         switch event {
-        case .knocks(let watches): directory.numbers(of: watches).forEach { othersMoved(at: $0) }
+        case .knocks(let watches):
+            for place in directory.places(of: watches) {
+                switch place {
+                case .file(let number): othersMoved(at: number)
+                case .posix(let gfid): othersMovedPosix(gfid)
+                }
+            }
         case .all:
             for box in stripes {
-                box.state.withLock { Array($0.files.keys) }.forEach { othersMoved(at: $0) }
+                let (files, gfids) = box.state.withLock { (Array($0.files.keys), Array($0.posixFiles.keys)) }
+                files.forEach { othersMoved(at: $0) }
+                gfids.forEach { othersMovedPosix($0) }
             }
         }
         return true
@@ -39,7 +47,7 @@ extension LocksTranslator {
         let result = withTable(key, in: &stripe) {
             (table: inout LockTable<Claim>, others) -> (granted: [LockRequestID], told: [Claim]) in
             let granted = table.promote(others: &others)
-            guard notifiesContention, !table.grants.isEmpty else { return (granted, []) }
+            guard notifiesContention, !table.grants.isEmpty, others.isAnythingWanted() else { return (granted, []) }
             let now = volume.environment.time.now()
             var asked = others
             return (granted, table.holdersToTell(now: now, pause: contentionPause) { asked.isWanted($0) })

@@ -9,7 +9,7 @@ extension LocksTranslator {
         try checkRange(request.lock.range)
         let gfid = request.fd.inode.gfid
         switch request.command {
-        case .get: return LkReply(lock: conflict(request, gfid, frame.lockOwner))
+        case .get: return LkReply(lock: try conflict(request, gfid, frame.lockOwner))
         case .set, .setWait:
             try await set(request, gfid, frame.lockOwner)
             return LkReply(lock: request.lock)
@@ -17,19 +17,25 @@ extension LocksTranslator {
     }
 
     public func flush(_ request: FlushRequest, in frame: Frame) async throws(FopError) -> DoneReply {
-        dropPosixLocks(request.fd.inode.gfid) { $0.drop(of: frame.lockOwner) }
+        dropPosixLocks(request.fd.inode.gfid) { $0.drop(of: frame.lockOwner, elsewhere: &$1) }
         return try await subvolume.flush(request, in: frame)
     }
 
     public func release(_ fd: Fd) async {
-        dropPosixLocks(fd.inode.gfid) { $0.drop(takenBy: ObjectIdentifier(fd)) }
+        dropPosixLocks(fd.inode.gfid) { $0.drop(takenBy: ObjectIdentifier(fd), elsewhere: &$1) }
         await subvolume.release(fd)
     }
 
-    private func conflict(_ request: LkRequest, _ gfid: Gfid, _ owner: LockOwner) -> PosixLock {
-        let found = stripe(gfid).state.withLock { $0.inodes[gfid]?.posix.conflict(with: request.lock, owner: owner) }
-        guard let found else { return PosixLock(kind: .unlock, range: request.lock.range, pid: 0) }
-        return PosixLock(kind: found.isWrite ? .write : .read, range: found.range, pid: found.pid)
+    private func conflict(_ request: LkRequest, _ gfid: Gfid, _ owner: LockOwner) throws(FopError) -> PosixLock {
+        let result = stripe(gfid).state.withLock { stripe -> Result<PosixLock?, FopError> in
+            withPosixTable(gfid, in: &stripe) { (table, elsewhere) throws(FopError) -> PosixLock? in
+                if let found = table.conflict(with: request.lock, owner: owner) {
+                    return PosixLock(kind: found.isWrite ? .write : .read, range: found.range, pid: found.pid)
+                }
+                return try elsewhere.file?.conflict(with: request.lock)
+            }
+        }
+        return try result.get() ?? PosixLock(kind: .unlock, range: request.lock.range, pid: 0)
     }
 
     private enum Asked { case granted([LockWait]), refused(FopError), waits(LockWait) }
@@ -51,64 +57,120 @@ extension LocksTranslator {
     private func setPosixLock(
         _ request: LkRequest, _ gfid: Gfid, _ owner: LockOwner, _ id: LockRequestID, in stripe: inout Stripe
     ) -> Asked {
-        defer { forgetIfEmpty(gfid, in: &stripe) }
-        let canWait = request.command == .setWait
-        var posix = stripe.inodes[gfid]?.posix ?? PosixLockTable()
-        let answer = posix.set(request.lock, owner: owner, fd: ObjectIdentifier(request.fd), id: id, canWait: canWait)
-        switch answer {
-        case .refused: return .refused(.tryAgain)
-        case .waiting:
-            let blockers = posix.blockers(of: request.lock, owner: owner)
-            guard waitGraph.withLock({ $0.wait(id, of: owner, for: blockers) }) else {
-                return .refused(FopError(EDEADLK))
+        typealias Outcome = (PosixLockTable.Answer, granted: [LockRequestID])
+        let result = withPosixTable(gfid, in: &stripe) { (table, elsewhere) throws(FopError) -> Outcome in
+            let answer = table.set(
+                request.lock, owner: owner, fd: ObjectIdentifier(request.fd), id: id,
+                canWait: request.command == .setWait, elsewhere: &elsewhere)
+            switch answer {
+            // An unlock frees, and so does a write lock that becomes a read lock.
+            case .granted: return (answer, promotePosix(&table, &elsewhere))
+            case .refused: throw elsewhere.failure ?? .tryAgain
+            case .waiting:
+                let blockers = table.blockers(of: request.lock, owner: owner)
+                if waitGraph.withLock({ $0.wait(id, of: owner, for: blockers) }) { return (answer, []) }
+                _ = table.cancel(id, elsewhere: &elsewhere)
+                throw FopError(EDEADLK)
             }
+        }
+        switch result {
+        case .failure(let error): return .refused(error)
+        case .success((.waiting, _)):
             let wait = LockWait()
-            stripe.inodes[gfid, default: InodeLocks()].posix = posix
             stripe.waits[id] = wait
             stripe.directory?.watcher.waiterCame()
             return .waits(wait)
-        case .granted:
-            stripe.inodes[gfid, default: InodeLocks()].posix = posix
-            // An unlock frees, and so does a write lock that becomes a read lock.
-            return .granted(promotePosix(gfid, in: &stripe))
+        case .success((_, let granted)): return .granted(endWaits(granted, in: &stripe))
         }
     }
 
     private func cancelPosixWait(_ id: LockRequestID, _ gfid: Gfid) {
         let cancelled = stripe(gfid).state.withLock { stripe -> LockWait? in
             guard let wait = endWaits([id], in: &stripe).first else { return nil }
-            _ = stripe.inodes[gfid]?.posix.cancel(id)
+            _ = withPosixTable(gfid, in: &stripe) { (table, elsewhere) throws(FopError) in
+                table.cancel(id, elsewhere: &elsewhere)
+            }
             waitGraph.withLock { $0.end(id) }
-            forgetIfEmpty(gfid, in: &stripe)
             return wait
         }
         cancelled?.end(.interrupted)
     }
 
-    private func dropPosixLocks(_ gfid: Gfid, _ drop: (inout PosixLockTable) -> Bool) {
+    private func dropPosixLocks(
+        _ gfid: Gfid, _ drop: @Sendable (inout PosixLockTable, inout PosixFileElsewhere) -> Bool
+    ) {
         let granted = stripe(gfid).state.withLock { stripe -> [LockWait] in
-            guard stripe.inodes[gfid] != nil, drop(&stripe.inodes[gfid]!.posix) else { return [] }
-            defer { forgetIfEmpty(gfid, in: &stripe) }
-            return promotePosix(gfid, in: &stripe)
+            guard let inode = stripe.inodes[gfid], !inode.posix.isEmpty else { return [] }
+            let result = withPosixTable(gfid, in: &stripe) { (table, elsewhere) throws(FopError) in
+                drop(&table, &elsewhere) ? promotePosix(&table, &elsewhere) : []
+            }
+            return endWaits((try? result.get()) ?? [], in: &stripe)
+        }
+        granted.forEach { $0.end(nil) }
+    }
+
+    /// Another process let go of something on `gfid`, or may have.
+    func othersMovedPosix(_ gfid: Gfid) {
+        let granted = stripe(gfid).state.withLock { stripe -> [LockWait] in
+            guard let inode = stripe.inodes[gfid], !inode.posix.waiters.isEmpty else { return [] }
+            let result = withPosixTable(gfid, in: &stripe) { (table, elsewhere) throws(FopError) in
+                promotePosix(&table, &elsewhere)
+            }
+            return endWaits((try? result.get()) ?? [], in: &stripe)
         }
         granted.forEach { $0.end(nil) }
     }
 
     /// Grants what became free, and notes for those that go on waiting who is in their way now.
-    private func promotePosix(_ gfid: Gfid, in stripe: inout Stripe) -> [LockWait] {
-        guard let waiting = stripe.inodes[gfid]?.posix.waiters, !waiting.isEmpty else { return [] }
-        let granted = stripe.inodes[gfid]!.posix.promote()
-        let posix = stripe.inodes[gfid]!.posix
+    private func promotePosix(
+        _ table: inout PosixLockTable, _ elsewhere: inout PosixFileElsewhere
+    ) -> [LockRequestID] {
+        if table.waiters.isEmpty { return [] }
+        let granted = table.promote(elsewhere: &elsewhere)
         waitGraph.withLock { graph in
             granted.forEach { graph.end($0) }
-            for waiter in posix.waiters {
-                graph.update(waiter.id, blockers: posix.blockers(of: waiter.lock, owner: waiter.owner))
+            for waiter in table.waiters {
+                graph.update(waiter.id, blockers: table.blockers(of: waiter.lock, owner: waiter.owner))
             }
         }
-        return endWaits(granted, in: &stripe)
+        return granted
     }
 
-    private func forgetIfEmpty(_ gfid: Gfid, in stripe: inout Stripe) {
-        if stripe.inodes[gfid]?.isEmpty == true { stripe.inodes[gfid] = nil }
+    /// Works on one inode's table and its lock file, as `withTable` does.
+    private func withPosixTable<Value>(
+        _ gfid: Gfid, in stripe: inout Stripe,
+        _ body: (inout PosixLockTable, inout PosixFileElsewhere) throws(FopError) -> Value
+    ) -> Result<Value, FopError> {
+        let file: PosixLockFile?
+        do throws(FopError) { file = try posixFile(gfid, in: &stripe) } catch { return .failure(error) }
+        var elsewhere = PosixFileElsewhere(file)
+        let result: Result<Value, FopError>
+        do throws(FopError) {
+            result = .success(try body(&stripe.inodes[gfid, default: InodeLocks()].posix, &elsewhere))
+        } catch {
+            result = .failure(error)
+        }
+        let isIdle = stripe.inodes[gfid]!.posix.isEmpty
+        if stripe.inodes[gfid]!.isEmpty { stripe.inodes[gfid] = nil }
+        if let failure = elsewhere.failure { volume.log(.error, "gfid \(gfid): POSIX lock file: \(failure)") }
+        if isIdle { closeIdlePosixFiles(&stripe) }
+        return result
+    }
+
+    private func posixFile(_ gfid: Gfid, in stripe: inout Stripe) throws(FopError) -> PosixLockFile? {
+        if let open = stripe.posixFiles[gfid] { return open }
+        guard let directory = stripe.directory else { return nil }
+        let opened = try directory.openPosix(gfid)
+        stripe.posixFiles[gfid] = opened
+        return opened
+    }
+
+    /// A few stay open: whoever locks once will soon lock again.
+    private func closeIdlePosixFiles(_ stripe: inout Stripe) {
+        let idle = stripe.posixFiles.keys.filter { stripe.inodes[$0]?.posix.isEmpty ?? true }
+        for gfid in idle.dropFirst(Self.idlePosixFilesMax) {
+            guard let file = stripe.posixFiles.removeValue(forKey: gfid) else { continue }
+            stripe.directory?.closed(file)
+        }
     }
 }

@@ -34,6 +34,7 @@ public final class LocksTranslator: Translator {
         var directory: LockDirectory?
         /// Those in use, and a few more.
         var files: [Int: KernelLockFile] = [:]
+        var posixFiles: [Gfid: PosixLockFile] = [:]
     }
     final class StripeBox: Sendable {
         let state = Mutex(Stripe())
@@ -41,6 +42,7 @@ public final class LocksTranslator: Translator {
     static let stripeCount = 64
     /// Lock files without locks that a stripe keeps open.
     static let idleFilesMax = 4
+    static let idlePosixFilesMax = 1
 
     public let volume: Volume
     let notifiesContention: Bool
@@ -72,7 +74,6 @@ public final class LocksTranslator: Translator {
             watcher.withLock { $0 = directory.watcher }
             for box in stripes { box.state.withLock { $0.directory = directory } }
         }
-        volume.notifyParents(.subvolumeUp, from: self)
     }
 
     /// Drops every lock and ends every wait with ENOTCONN, as a brick's death would.
@@ -85,7 +86,7 @@ public final class LocksTranslator: Translator {
             let waits = box.state.withLock { stripe in
                 stripe.isStopped = true
                 stripe.inodes = [:]
-                stripe.files = [:]
+                (stripe.files, stripe.posixFiles) = ([:], [:])
                 stripe.directory = nil
                 defer { stripe.waits = [:] }
                 return stripe.waits

@@ -1,5 +1,21 @@
 import TranslatorCore
 
+/// What other processes have to say about the POSIX locks of one inode. Called under the lock that guards the table, so it
+/// must not wait.
+protocol PosixLocksElsewhere {
+    /// This process's locks shall be `new` instead of `old`; they differ within `range` at most. False, and nothing
+    /// changed, when another process is in the way; never false where the new ones hold nothing more.
+    mutating func change(from old: [PosixLockTable.Held], to new: [PosixLockTable.Held], in range: LockRange) -> Bool
+    /// Whether any request here waits, so that others know.
+    mutating func waiting(_ isWaiting: Bool)
+}
+
+/// There are none.
+struct NoPosixLocksElsewhere: PosixLocksElsewhere {
+    func change(from old: [PosixLockTable.Held], to new: [PosixLockTable.Held], in range: LockRange) -> Bool { true }
+    func waiting(_ isWaiting: Bool) {}
+}
+
 /// The POSIX locks of one inode. One owner's locks never conflict with each other: a new one replaces what it covers of
 /// the old ones, and neighbours of one kind merge. Decides, never acts. Source: fcntl(2), "Advisory record locking".
 struct PosixLockTable: Sendable {
@@ -49,52 +65,74 @@ struct PosixLockTable: Sendable {
     }
 
     /// Sets or clears `lock`. After an unlock or a change to a weaker kind `promote` comes next.
-    mutating func set(_ lock: PosixLock, owner: LockOwner, fd: ObjectIdentifier, id: LockRequestID, canWait: Bool)
-        -> Answer
-    {
-        if conflict(with: lock, owner: owner) != nil {
-            guard canWait else { return .refused }
-            waiters.append(Waiter(id: id, owner: owner, lock: lock, fd: fd))
-            return .waiting
+    mutating func set(
+        _ lock: PosixLock, owner: LockOwner, fd: ObjectIdentifier, id: LockRequestID, canWait: Bool,
+        elsewhere: inout some PosixLocksElsewhere
+    ) -> Answer {
+        if admit(lock, owner: owner, fd: fd, &elsewhere) { return .granted }
+        guard canWait else { return .refused }
+        elsewhere.waiting(true)
+        // What was in the way elsewhere may have gone before our wait could be seen there: ask once more.
+        if admit(lock, owner: owner, fd: fd, &elsewhere) {
+            elsewhere.waiting(!waiters.isEmpty)
+            return .granted
         }
-        replace(lock, owner: owner, fd: fd)
-        return .granted
+        waiters.append(Waiter(id: id, owner: owner, lock: lock, fd: fd))
+        return .waiting
     }
 
-    mutating func cancel(_ id: LockRequestID) -> Bool {
+    mutating func cancel(_ id: LockRequestID, elsewhere: inout some PosixLocksElsewhere) -> Bool {
         guard let position = waiters.firstIndex(where: { $0.id == id }) else { return false }
         waiters.remove(at: position)
+        elsewhere.waiting(!waiters.isEmpty)
         return true
     }
 
     /// Grants what can be granted now, oldest first.
-    mutating func promote() -> [LockRequestID] {
+    mutating func promote(elsewhere: inout some PosixLocksElsewhere) -> [LockRequestID] {
+        guard !waiters.isEmpty else { return [] }
         var granted: [LockRequestID] = []
         var still: [Waiter] = []
         for waiter in waiters {
-            if conflict(with: waiter.lock, owner: waiter.owner) != nil {
-                still.append(waiter)
-            } else {
-                replace(waiter.lock, owner: waiter.owner, fd: waiter.fd)
+            if admit(waiter.lock, owner: waiter.owner, fd: waiter.fd, &elsewhere) {
                 granted.append(waiter.id)
+            } else {
+                still.append(waiter)
             }
         }
         waiters = still
+        elsewhere.waiting(!waiters.isEmpty)
         return granted
     }
 
     /// Drops all locks of an owner; false when it had none. `promote` comes next.
-    mutating func drop(of owner: LockOwner) -> Bool { drop { $0.owner == owner } }
+    mutating func drop(of owner: LockOwner, elsewhere: inout some PosixLocksElsewhere) -> Bool {
+        drop(&elsewhere) { $0.owner == owner }
+    }
     /// Drops what was taken by an open file that is released.
-    mutating func drop(takenBy fd: ObjectIdentifier) -> Bool { drop { $0.fd == fd } }
-
-    private mutating func drop(_ goes: (Held) -> Bool) -> Bool {
-        let before = held.count
-        held.removeAll(where: goes)
-        return held.count != before
+    mutating func drop(takenBy fd: ObjectIdentifier, elsewhere: inout some PosixLocksElsewhere) -> Bool {
+        drop(&elsewhere) { $0.fd == fd }
     }
 
-    private mutating func replace(_ lock: PosixLock, owner: LockOwner, fd: ObjectIdentifier) {
+    private mutating func drop(_ elsewhere: inout some PosixLocksElsewhere, _ goes: (Held) -> Bool) -> Bool {
+        let left = held.filter { !goes($0) }
+        guard left.count != held.count else { return false }
+        _ = elsewhere.change(from: held, to: left, in: .whole)
+        held = left
+        return true
+    }
+
+    private mutating func admit(
+        _ lock: PosixLock, owner: LockOwner, fd: ObjectIdentifier, _ elsewhere: inout some PosixLocksElsewhere
+    ) -> Bool {
+        guard conflict(with: lock, owner: owner) == nil else { return false }
+        let next = replacing(lock, owner: owner, fd: fd)
+        guard elsewhere.change(from: held, to: next, in: lock.range) else { return false }
+        held = next
+        return true
+    }
+
+    private func replacing(_ lock: PosixLock, owner: LockOwner, fd: ObjectIdentifier) -> [Held] {
         var (start, end) = (lock.range.start, lock.range.end)
         let isWrite = lock.kind == .write
         var next: [Held] = []
@@ -127,7 +165,7 @@ struct PosixLockTable: Sendable {
         if lock.kind != .unlock {
             next.append(Held(owner: owner, isWrite: isWrite, start: start, end: end, pid: lock.pid, fd: fd))
         }
-        held = next.sorted { ($0.start, $0.end) < ($1.start, $1.end) }
+        return next.sorted { ($0.start, $0.end) < ($1.start, $1.end) }
     }
 }
 

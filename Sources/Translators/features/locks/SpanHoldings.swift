@@ -41,6 +41,24 @@ struct SpanHoldings: Sendable {
     /// What the kernel must be told when `gone` is not held any more; asked after it was removed.
     func changes(releasing gone: Holding) -> [Change] { levels(in: gone.span).filter { $0.level < gone.level } }
 
+    /// What the kernel must be told so that `span` is held as `new` says instead of as `self` says: first all that is
+    /// stronger then, which can be refused, and then what is weaker.
+    func changes(to new: SpanHoldings, in span: KernelSpan) -> (raises: [Change], lowers: [Change]) {
+        let before = levels(in: span), after = new.levels(in: span)
+        var raises: [Change] = [], lowers: [Change] = []
+        var (i, j, first) = (0, 0, span.first)
+        while i < before.count, j < after.count {
+            let last = min(before[i].span.last, after[j].span.last)
+            let change = Change(span: KernelSpan(first: first, last: last), level: after[j].level)
+            if after[j].level > before[i].level { raises.append(change) }
+            if after[j].level < before[i].level { lowers.append(change) }
+            if before[i].span.last == last { i += 1 }
+            if after[j].span.last == last { j += 1 }
+            first = last &+ 1
+        }
+        return (Self.joined(raises), Self.joined(lowers))
+    }
+
     /// What the owners hold together, piece by piece, in order and without gaps.
     func levels(in span: KernelSpan) -> [Change] {
         let inside = holdings.filter { $0.span.overlaps(span) }

@@ -49,6 +49,20 @@ final class ExerciserProcess: Sendable {
         return own[..<own.lastIndex(of: "/")!] + "/LockExerciser"
     }
 
+    /// Entries of a directory, without "." and "..".
+    static func names(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+
     func tell(_ line: String) {
         let bytes = Array((line + "\n").utf8)
         precondition(write(input, bytes, bytes.count) == bytes.count)

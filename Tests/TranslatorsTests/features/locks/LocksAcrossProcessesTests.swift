@@ -1,8 +1,11 @@
 import CPosix
 import Glibc
+import Synchronization
 import Testing
 import TranslatorCore
 import TranslatorTesting
+
+@testable import Translators
 
 @Suite(.enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs trusted xattrs: root on ext4 or xfs"))
 struct LocksAcrossProcessesTests {
@@ -167,4 +170,87 @@ struct LocksAcrossProcessesTests {
         _ = await each[1].ask("unlock h 1 write 0 0 d")
         #expect(await each[0].says("granted e"))
     }
+
+    // MARK: - POSIX locks
+
+    @Test func `POSIX locks of several processes meet at single bytes`() async throws {
+        let each = try await processes(2)
+        // SQLite's pending, reserved and shared bytes lie side by side.
+        #expect(await each[0].ask("posix a 1 set write 1073741825 1") == ["granted", "write", "1073741825", "1"])
+        #expect(await each[1].ask("posix b 1 set read 1073741826 510") == ["granted", "read", "1073741826", "510"])
+        #expect(await each[0].ask("posix c 1 set read 1073741826 510") == ["granted", "read", "1073741826", "510"])
+        #expect(await each[0].ask("posix d 1 set write 1073741826 510") == again)
+        #expect(await each[1].ask("posix e 1 get write 0 0") == ["granted", "write", "1073741825", "1"])
+        #expect(await each[1].ask("posix f 1 get read 1073741826 0") == ["granted", "unlock", "1073741826", "0"])
+        #expect(await each[0].ask("posix g 1 get write 1073741826 0") == ["granted", "read", "1073741826", "510"])
+    }
+
+    @Test func `a POSIX waiter goes when another process unlocks, shrinks its lock, or dies`() async throws {
+        var each = try await processes(3)
+        #expect(await each[0].ask("posix a 1 set write 0 0") == ["granted", "write", "0", "0"])
+        each[1].tell("posix b 1 wait write 100 10")
+        each[2].tell("posix c 1 wait read 200 10")
+        #expect(await each[0].ask("posix d 1 set read 200 10") == ["granted", "read", "200", "10"])
+        #expect(await each[2].says("granted c read 200 10"))
+        #expect(!each[1].lines.contains("granted b write 100 10"))
+        #expect(await each[0].ask("posix e 1 set unlock 100 10") == ["granted", "unlock", "100", "10"])
+        #expect(await each[1].says("granted b write 100 10"))
+        each[2].tell("posix f 1 wait write 0 100")
+        each[0].signal(SIGKILL)
+        #expect(await each[2].says("granted f write 0 100"))
+        each[1].tell("posix g 1 wait write 0 0")
+        each[1].tell("cancel g")
+        #expect(await each[1].says("failed g 4"))
+        each.removeAll()
+        // A kill leaves the file to the next who closes it as the last.
+        let files = brick + "/.glusterfs/bypass/locks/posix"
+        #expect(ExerciserProcess.names(in: files) == ["\(Gfid.root)"])
+        _ = try PosixLockFile(path: "\(files)/\(Gfid.root)")
+        #expect(ExerciserProcess.names(in: files) == [])
+    }
+
+    @Test func `the file of POSIX locks lives as long as somebody has it open`() throws {
+        let path = scratch.appending("posix")
+        let lock = PosixLockTable.Held(
+            owner: LockOwner(rawValue: 1), isWrite: true, start: 0, end: .max, pid: 1, fd: ObjectIdentifier(scratch))
+        do {
+            let first = try PosixLockFile(path: path)
+            do {
+                let second = try PosixLockFile(path: path)
+                #expect(try first.change(from: [], to: [lock], in: .whole))
+                #expect(try !second.change(from: [], to: [lock], in: .whole))
+            }
+            #expect(access(path, F_OK) == 0)
+        }
+        #expect(access(path, F_OK) != 0)
+    }
+
+    @Test func `opening and removing the file of POSIX locks at once never splits it in two`() async throws {
+        // Method: several threads open it, take its lock, note it, and close it; no two may ever hold it.
+        let path = scratch.appending("posix")
+        let fd = ObjectIdentifier(scratch)
+        let lock = PosixLockTable.Held(
+            owner: LockOwner(rawValue: 1), isWrite: true, start: 0, end: 1, pid: 1, fd: fd)
+        let tally = Tally()
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 {
+                group.addTask(executorPreference: IOExecutor.shared) {
+                    for _ in 0..<500 {
+                        guard let file = try? PosixLockFile(path: path) else { continue }
+                        guard (try? file.change(from: [], to: [lock], in: .whole)) == true else { continue }
+                        #expect(tally.holders.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue == 0)
+                        tally.taken.wrappingAdd(1, ordering: .relaxed)
+                        tally.holders.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+                        _ = try? file.change(from: [lock], to: [], in: .whole)
+                    }
+                }
+            }
+        }
+        #expect(tally.taken.load(ordering: .relaxed) > 100)
+        #expect(access(path, F_OK) != 0)
+    }
+}
+
+private final class Tally: Sendable {
+    let holders = Atomic<Int>(0), taken = Atomic<Int>(0)
 }

@@ -13,6 +13,7 @@ import TranslatorCore
         let file = OpenFile()
         let last = 20
         var table = PosixLockTable()
+        var elsewhere = NoPosixLocksElsewhere()
         var bytes = [[UInt64: PosixLock.Kind]](repeating: [:], count: last + 1)
         for step in 1...100 as ClosedRange<UInt64> {
             let owner = random.next() % 3 + 1
@@ -28,7 +29,7 @@ import TranslatorCore
             }
             let answer = table.set(
                 PosixLock(kind: kind, range: range, pid: Int32(owner)), owner: LockOwner(rawValue: owner),
-                fd: ObjectIdentifier(file), id: step, canWait: false)
+                fd: ObjectIdentifier(file), id: step, canWait: false, elsewhere: &elsewhere)
             #expect(answer == (isFree ? .granted : .refused), "seed \(seed) step \(step)")
             if isFree { for byte in start..<end { bytes[byte][owner] = kind == .unlock ? nil : kind } }
             var seen = [[UInt64: PosixLock.Kind]](repeating: [:], count: last + 1)
