@@ -14,6 +14,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let orderedCollections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 
 let package = Package(
     name: "bypass",
@@ -49,7 +50,7 @@ let package = Package(
         .target(
             name: "Translators",
             dependencies: [
-                "TranslatorCore", "Checksums", "ReplicaState", "RangeMapping", "CPosix", orderedCollections,
+                "TranslatorCore", "Checksums", "ReplicaState", "RangeMapping", "CPosix", orderedCollections, heap,
             ],
             exclude: ["mount"], swiftSettings: swift),
 

@@ -9,6 +9,7 @@ public enum InTreeTranslators {
         IoStatsTranslator.self,
         TraceTranslator.self,
         Rot13Translator.self,
+        BypassTranslator.self,
         IndexTranslator.self,
         LocksTranslator.self,
         PosixTranslator.self,

@@ -24,19 +24,15 @@ extension BypassInodeState {
         return outcome
     }
 
-    /// No epoch was opened. Epoch lock and mark are given back already; `keepsLease` tells of the lease. `unknown` is the
-    /// epoch that may be marked on disk all the same.
-    mutating func refused(
-        _ reason: Detour, until: MonotonicTime, blocks: Bool, keepsLease: Bool, unknown: Int32? = nil
-    ) -> Outcome {
+    /// No epoch was opened, and everything that was locked, the lease too, is given back already. `unknown` is the epoch
+    /// that may be marked on disk all the same. Until `until` data fops take a detour, or wait if `blocks`.
+    mutating func refused(_ reason: Detour, until: MonotonicTime, blocks: Bool, unknown: Int32? = nil) -> Outcome {
         precondition(phase == .opening)
         var outcome = Outcome(wakes: true)
         if let unknown { outcome.closed.append(.unknown(generation: unknown)) }
         detour = ActiveDetour(reason: reason, until: until, blocks: blocks)
-        (phase, holdsLease) = (.closed, keepsLease)
+        (phase, holdsLease) = (.closed, false)
         if blocks { wake(at: until, &outcome) }
-        let isLost = closeAfterOpening?.reason.dropsLease ?? false
-        if holdsLease && (opens == 0 || isLost) { release(lease: true, &outcome) }
         return outcome
     }
 
@@ -99,7 +95,10 @@ extension BypassInodeState {
         var outcome = Outcome()
         switch phase {
         case .open: drain(reason, until: until, blocks: blocks, &outcome)
-        case .opening: if closeAfterOpening?.reason.dropsLease != true { closeAfterOpening = PlannedClose(reason: reason, until: until) }
+        case .opening:
+            if closeAfterOpening?.reason.dropsLease != true {
+                closeAfterOpening = PlannedClose(reason: reason, until: until)
+            }
         case .draining: losesLease = losesLease || reason.dropsLease
         case .releasing: leaseIsStale = leaseIsStale || (reason.dropsLease && !losesLease)
         case .closed:

@@ -35,6 +35,7 @@ extension BypassInodeState {
         precondition(phase == .open)
         (phase, rollIsWanted) = (.draining, false)
         losesLease = reason.dropsLease
+        outcome.drains = reason
         detour = reason.detour.map { ActiveDetour(reason: $0, until: until, blocks: blocks) }
         settle(&outcome)
     }

@@ -45,8 +45,10 @@ struct BypassInodeState: Hashable {
         var deadline: MonotonicTime?
         /// Whoever waits asks again.
         var wakes = false
+        /// The epoch that was open gets no successor, for counters.
+        var drains: CloseReason?
 
-        var isNothing: Bool { closed.isEmpty && work == nil && deadline == nil && !wakes }
+        var isNothing: Bool { closed.isEmpty && work == nil && deadline == nil && !wakes && drains == nil }
     }
 
     struct Timing: Hashable, Sendable {

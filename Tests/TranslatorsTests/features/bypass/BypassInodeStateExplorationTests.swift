@@ -148,18 +148,17 @@ private struct World: Hashable {
                 $0.state.leased()
                 $0.state.locked()
             }
-            move("lease refused", openingStep == 0 && !lease && refusals > 0) {
-                ($0.task, $0.refusals) = (nil, $0.refusals - 1)
-                $0.take($0.state.refused(.leaseRefused, until: later, blocks: false, keepsLease: false))
+            move("lease refused", openingStep == 0 && refusals > 0) {
+                ($0.task, $0.refusals, $0.lease) = (nil, $0.refusals - 1, false)
+                $0.take($0.state.refused(.leaseRefused, until: later, blocks: false))
             }
             move("epoch refused", openingStep == 1 && (refusals > 0 || newest == generations)) {
-                ($0.task, $0.epochLock, $0.refusals) = (nil, false, max(0, $0.refusals - 1))
-                $0.take($0.state.refused(.lag, until: later, blocks: refusals > 0, keepsLease: true))
+                ($0.task, $0.epochLock, $0.lease, $0.refusals) = (nil, false, false, max(0, $0.refusals - 1))
+                $0.take($0.state.refused(.lag, until: later, blocks: refusals > 0))
             }
             move("mark's outcome unknown", openingStep == 1 && newest < generations) {
                 ($0.task, $0.epochLock, $0.lease, $0.newest) = (nil, false, false, $0.newest + 1)
-                $0.take(
-                    $0.state.refused(.failed, until: later, blocks: false, keepsLease: false, unknown: $0.newest))
+                $0.take($0.state.refused(.failed, until: later, blocks: false, unknown: $0.newest))
             }
             move("opened", openingStep == 1 && newest < generations) {
                 ($0.task, $0.newest) = (nil, $0.newest + 1)
@@ -239,9 +238,13 @@ private struct World: Hashable {
     private mutating func take(_ outcome: BypassInodeState.Outcome) {
         for epoch in outcome.closed {
             if published[epoch.generation] != nil { broken = "epoch \(epoch.generation) closed twice" }
-            if flying.contains(where: { $0.generation == epoch.generation }) { broken = "closed before its writes landed" }
+            if flying.contains(where: { $0.generation == epoch.generation }) {
+                broken = "closed before its writes landed"
+            }
             if epoch.isExact && epoch.records != begun[epoch.generation, default: 0] { broken = "a wrong count" }
-            if !epoch.isExact && !opened.contains(epoch.generation) && epoch.records != 0 { broken = "records without mark" }
+            if !epoch.isExact && !opened.contains(epoch.generation) && epoch.records != 0 {
+                broken = "records without mark"
+            }
             published[epoch.generation] = epoch.records
         }
         if let work = outcome.work {
@@ -270,10 +273,14 @@ private struct World: Hashable {
             if state.isActive || lease || epochLock { broken = "closed by all, and a lock is left" }
             if opened.contains(where: { published[$0] == nil }) { broken = "an epoch was never closed" }
         }
-        if task == nil && flying.isEmpty && state.phase == .open && !waiting.isEmpty && !waiting.contains(where: \.isWoken) {
+        if task == nil && flying.isEmpty && state.phase == .open && !waiting.isEmpty
+            && !waiting.contains(where: \.isWoken)
+        {
             broken = "everybody waits and nobody moves"
         }
-        if state.isExclusive != flying.contains(where: { $0.access == .exclusive }) { broken = "runs alone, or does not" }
+        if state.isExclusive != flying.contains(where: { $0.access == .exclusive }) {
+            broken = "runs alone, or does not"
+        }
         if task == nil && flying.isEmpty && [.opening, .draining, .releasing].contains(state.phase) {
             broken = "stuck in \(state.phase)"
         }

@@ -1,0 +1,120 @@
+import Synchronization
+import TranslatorCore
+
+/// What `features/bypass` hangs on an inode, above all of a regular file: its state, who waits for it to change, the descriptor on
+/// the target and the locks. All of it is in one mutex, held for decisions only.
+final class BypassInode: Sendable {
+    struct Waiter {
+        let number: UInt64
+        let continuation: CheckedContinuation<Bool, Never>
+    }
+    enum DataFd {
+        case none, opening
+        case open(Fd)
+    }
+    /// Whether the target may be read though no epoch is open, and until when that is believed.
+    struct Belief {
+        let isReadable: Bool
+        let until: MonotonicTime
+    }
+    /// The name under which the inode was last seen. Kept only where `bypass-rules` has patterns, then for directories too.
+    struct Place {
+        let parent: Inode
+        let name: EntryName
+    }
+    /// Locks held for the lease and for the epoch. Touched by the one task that works for this inode.
+    struct Locks {
+        var lease: [HeldLock] = []
+        var mark: HeldLock?
+        var epoch: HeldLock?
+    }
+    struct Guarded {
+        var state: BypassInodeState
+        /// Grows whenever those that wait are to ask again.
+        var version: UInt64 = 0
+        var waiters: [Waiter] = []
+        var cancelled: Set<UInt64> = []
+        var dataFd = DataFd.none
+        var locks = Locks()
+        /// The wait for a lock that the inode's task is in.
+        var lockWait: Task<Result<HeldLock, FopError>, Never>?
+        /// What the target held when it was last read, or marked.
+        var counts: EpochCounts?
+        /// Whether the target has epochs of this mount that are not known to be healed: only it is up to date. `newest` is
+        /// the last of them.
+        var hasUnhealed: Bool
+        var newest: Int32
+        var place: Place?
+        /// The target went down since `dataFd` was opened.
+        var dataFdIsStale = false
+        var belief: Belief?
+        var isChecking = false
+        /// Whether data fops went through replicate since the last fsync there.
+        var isUnsynced = false
+
+        mutating func takeWaiters() -> [Waiter] {
+            version += 1
+            defer { waiters = [] }
+            return waiters
+        }
+        var openFd: Fd? { if case .open(let fd) = dataFd { fd } else { nil } }
+    }
+
+    let guarded: Mutex<Guarded>
+    /// The inode holds this object, and whoever uses it holds the inode.
+    unowned let inode: Inode
+    let observer: (any WriteObserver)?
+    var gfid: Gfid { inode.gfid }
+
+    /// `newest`: the last epoch of this mount that waits for the healer, from before the inode was last forgotten.
+    init(_ inode: Inode, timing: BypassInodeState.Timing, observer: (any WriteObserver)?, newest: Int32?) {
+        (self.inode, self.observer) = (inode, observer)
+        guarded = Mutex(
+            Guarded(state: BypassInodeState(timing: timing), hasUnhealed: newest != nil, newest: newest ?? 0))
+    }
+
+    /// From now on only the target has everything.
+    func epochStarts(_ counts: EpochCounts) {
+        guarded.withLock { ($0.counts, $0.hasUnhealed, $0.newest) = (counts, true, counts.opened) }
+    }
+
+    var version: UInt64 { guarded.withLock { $0.version } }
+
+    /// Waits until the state has changed since `version` was read. EINTR when the task is cancelled.
+    func change(since version: UInt64) async throws(FopError) {
+        let number = UniqueNumber.next()
+        let changed = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let answer: Bool? = guarded.withLock { guarded in
+                    if guarded.cancelled.remove(number) != nil { return false }
+                    if guarded.version != version { return true }
+                    guarded.waiters.append(Waiter(number: number, continuation: continuation))
+                    return nil
+                }
+                if let answer { continuation.resume(returning: answer) }
+            }
+        } onCancel: {
+            let waiter = guarded.withLock { guarded -> Waiter? in
+                guard let position = guarded.waiters.firstIndex(where: { $0.number == number }) else {
+                    guarded.cancelled.insert(number)
+                    return nil
+                }
+                return guarded.waiters.remove(at: position)
+            }
+            waiter?.continuation.resume(returning: false)
+        }
+        guarded.withLock { _ = $0.cancelled.remove(number) }
+        if !changed { throw .interrupted }
+    }
+
+    /// Whoever waits asks again.
+    func wake() {
+        for waiter in guarded.withLock({ $0.takeWaiters() }) { waiter.continuation.resume(returning: true) }
+    }
+
+    /// Ends the wait for a lock, if the inode's task is in one: what is opened is not wanted any more.
+    func cancelLockWait() { guarded.withLock { $0.lockWait }?.cancel() }
+}
+
+/// Hung on an open file whose inode counts it.
+final class CountedOpen: Sendable {}

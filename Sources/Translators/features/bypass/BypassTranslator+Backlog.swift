@@ -1,0 +1,127 @@
+import ReplicaState
+import Synchronization
+import TranslatorCore
+
+/// What is not healed yet, and what is being looked after.
+struct Backlog {
+    var waiting = HealBacklog()
+    var overLimit = Hysteresis<UInt64>()
+    /// Files whose xattrs are being read.
+    var verifying: Set<Gfid> = []
+}
+
+// What the healer has done, and what follows when it does too little: DESIGN §3.1 step 7.
+extension BypassTranslator {
+    /// How often files that wait for the healer are looked at on the target, for confirmations that got lost.
+    static let sweepPause = Duration.seconds(10)
+    static let sweepFiles = 64
+
+    /// A healer says that replica `replica` has healed this file through `generation`: a hint. The target's xattrs are
+    /// read, and what they say counts. Any thread.
+    public func confirmed(gfid: Gfid, generation: Int32, replica: Int) {
+        if let inode = volume.environment.inodes.find(gfid), let file = context(inode) { file.wake() }
+        addVerification(of: gfid)
+    }
+
+    private func addVerification(of gfid: Gfid) {
+        let isNew = backlog.withLock { backlog in
+            backlog.waiting.contains(gfid) && backlog.verifying.insert(gfid).inserted
+        }
+        if isNew { jobs.add(.verify(gfid)) }
+    }
+
+    func verify(_ gfid: Gfid) async {
+        let inode = volume.environment.inodes.find(gfid) ?? Inode(gfid: gfid, type: .regular)
+        let fd = context(inode)?.guarded.withLock { $0.openFd }
+        backlog.withLock { _ = $0.verifying.remove(gfid) }
+        do throws(FopError) {
+            learn(try await xattrop(fd.map { .fd($0) } ?? .inode(inode), marks.reading), of: gfid)
+        } catch {
+            guard error == .noEntry || error == .stale else { return }
+            // Gone with its last name: there is nothing left to heal.
+            backlog.withLock { $0.waiting.forget(gfid) }
+            updateLimit()
+        }
+    }
+
+    func sweep() async {
+        for gfid in backlog.withLock({ $0.waiting.oldest(Self.sweepFiles) }) { await verify(gfid) }
+        sweepLater()
+    }
+
+    /// While anything waits for the healer.
+    func sweepLater() {
+        if !backlog.withLock({ $0.waiting.files.isEmpty }) { alarm.set(sweeper, at: now + Self.sweepPause) }
+    }
+
+    /// The target's xattrs say so: decides what was healed.
+    func learn(_ counts: EpochCounts, of gfid: Gfid) {
+        let through = counts.healedThrough
+        let isNews = backlog.withLock { $0.waiting.healed(gfid, through: through) }
+        let file = volume.environment.inodes.find(gfid).flatMap { context($0) }
+        file?.guarded.withLock { guarded in
+            guarded.counts = counts
+            if !guarded.state.hasEpoch && through >= guarded.newest { guarded.hasUnhealed = false }
+        }
+        guard isNews else { return }
+        observer?.epochsHealed(gfid, through: through)
+        updateLimit()
+        if let file, limitPassed(by: file, at: now) == nil { decide(file) { $0.endDetour([.lag, .backlog]) } }
+    }
+
+    /// Which limit this file may not pass, if any; on the way back it must be below half of it.
+    func limitPassed(by file: BypassInode, at now: MonotonicTime) -> Detour? {
+        let settings = settings
+        let wasLate = file.guarded.withLock { $0.state.detourReason == .lag }
+        return backlog.withLock { backlog in
+            if backlog.overLimit.isOver { return .backlog }
+            guard let limit = settings.lagMax else { return nil }
+            let lag = backlog.waiting.lag(of: file.gfid, at: now)
+            return (wasLate ? lag >= limit / 2 : lag > limit) ? .lag : nil
+        }
+    }
+
+    func closeOverLimit(_ file: BypassInode, _ reason: Detour) {
+        let settings = settings
+        counters.limitHits.count()
+        if reason == .lag {
+            volume.log(
+                .warning,
+                "gfid \(file.gfid): not healed for more than max-lag (\(settings.lagMax!)): its writes \(overLimitWords(settings)) until that is half; is the healer running? see healctl status"
+            )
+        }
+        let blocks = settings.blocksOverLimit && !replicaSet.up.contains(false)
+        decide(file) { $0.close(reason == .lag ? .lag : .backlog, until: later(), blocks: blocks) }
+    }
+
+    private func overLimitWords(_ settings: BypassSettings) -> String {
+        settings.blocksOverLimit ? "wait" : "go through replicate"
+    }
+
+    /// The backlog has grown or shrunk: whether it is past its limit now.
+    func updateLimit() {
+        let settings = settings
+        let (changed, isOver, bytes) = backlog.withLock { backlog in
+            let limit = settings.backlogBytesMax
+            let isCrowded = backlog.waiting.files.count >= HealBacklog.filesMax
+            let changed = backlog.overLimit.update(
+                isCrowded ? .max : backlog.waiting.bytes, limit: limit ?? .max - 1, half: (limit ?? .max - 1) / 2)
+            return (changed, backlog.overLimit.isOver, backlog.waiting.bytes)
+        }
+        guard changed else { return }
+        if isOver {
+            volume.log(
+                .warning,
+                "\(bytes) bytes are not healed, more than max-backlog: writes \(overLimitWords(settings)) until it is half; is the healer running? see healctl status"
+            )
+            for file in active.all where file.guarded.withLock({ $0.state.phase == .open }) {
+                closeOverLimit(file, .backlog)
+            }
+        } else {
+            volume.log(.info, "\(bytes) bytes are not healed, less than half of max-backlog: writes are bypassed again")
+            for inode in alarm.inodes {
+                if let file = context(inode) { decide(file) { $0.endDetour([.backlog]) } }
+            }
+        }
+    }
+}

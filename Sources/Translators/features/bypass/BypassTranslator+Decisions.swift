@@ -1,0 +1,86 @@
+import ReplicaState
+import Synchronization
+import TranslatorCore
+
+// Decide under the inode's mutex, act outside it.
+extension BypassTranslator {
+    func context(_ inode: Inode) -> BypassInode? { inode.contexts.context(at: slot) }
+
+    /// Made at the first open or create of a regular file, or when a name is learnt.
+    func makeContext(_ inode: Inode) -> BypassInode {
+        inode.contexts.findOrSet(at: slot) {
+            BypassInode(
+                inode, timing: timing, observer: observer,
+                newest: backlog.withLock { $0.waiting.files[inode.gfid]?.last?.generation })
+        }
+    }
+
+    /// Changes the state, then does what follows from it.
+    @discardableResult
+    func decide<Result>(
+        _ file: BypassInode, _ change: (inout BypassInodeState) -> (Result, BypassInodeState.Outcome)
+    ) -> Result {
+        let (result, outcome, woken) = file.guarded.withLock { guarded in
+            let (result, outcome) = change(&guarded.state)
+            return (result, outcome, outcome.wakes ? guarded.takeWaiters() : [])
+        }
+        act(on: outcome, file, woken)
+        return result
+    }
+
+    func decide(_ file: BypassInode, _ change: (inout BypassInodeState) -> BypassInodeState.Outcome) {
+        decide(file) { state in ((), change(&state)) }
+    }
+
+    func act(on outcome: BypassInodeState.Outcome, _ file: BypassInode, _ woken: [BypassInode.Waiter]) {
+        for epoch in outcome.closed { publish(epoch, of: file) }
+        if let reason = outcome.drains { counters.closed(reason) }
+        if let work = outcome.work {
+            active.add(file)
+            jobs.add(.work(work, file.inode))
+        }
+        if let deadline = outcome.deadline { alarm.set(file.inode, at: deadline) }
+        for waiter in woken { waiter.continuation.resume(returning: true) }
+    }
+
+    private func publish(_ epoch: ClosedEpoch, of file: BypassInode) {
+        if !epoch.isExact { counters.epochsInexact.count() }
+        if epoch.records > 0 {
+            backlog.withLock { $0.waiting.closed(epoch, of: file.gfid) }
+            updateLimit()
+            sweepLater()
+        }
+        file.observer?.epochClosed(
+            file.gfid, generation: epoch.generation, records: epoch.records, isExact: epoch.isExact)
+    }
+
+    func perform(_ job: JobQueue.Job) async {
+        switch job {
+        case .work(let work, let inode):
+            guard let file = context(inode) else { return }
+            switch work {
+            case .open: await openEpoch(file)
+            case .roll: await roll(file)
+            case .release(let lease): await release(file, lease: lease)
+            }
+            active.removeIfIdle(file)
+        case .verify(let gfid): await verify(gfid)
+        case .sweep: await sweep()
+        }
+    }
+
+    /// A deadline of `inode` has come.
+    func tick(_ inode: Inode) {
+        if inode === sweeper { return jobs.add(.sweep) }
+        guard let file = context(inode) else { return }
+        let now = now
+        if file.guarded.withLock({ $0.state.phase == .open }) {
+            if target.lockContention?.isWanted(file.gfid, domain: locks.data, range: ReplicaLocks.epochLock) == true {
+                decide(file) { $0.contended(until: later()) }
+            } else if let reason = limitPassed(by: file, at: now) {
+                closeOverLimit(file, reason)
+            }
+        }
+        decide(file) { $0.tick(at: now) }
+    }
+}

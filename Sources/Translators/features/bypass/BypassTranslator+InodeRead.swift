@@ -1,0 +1,153 @@
+import ReplicaState
+import Synchronization
+import TranslatorCore
+
+// Reads and stats: DESIGN §3.1 step 5.
+extension BypassTranslator {
+    enum ReadWay {
+        case target(Fd)
+        case replicate
+    }
+    private enum ReadStep {
+        case target(Fd)
+        case replicate, openFirst, check
+        case wait(version: UInt64)
+    }
+
+    /// From the target while an epoch is open, or while only it has what this mount wrote; that no replica accuses it is
+    /// asked again every `attribute-timeout`. Else from replicate, which chooses among all good replicas. EIO where the
+    /// target is down and the others are known to be old.
+    func readWay(_ file: BypassInode) async throws(FopError) -> ReadWay {
+        while true {
+            switch readStep(file) {
+            case .target(let fd): return .target(fd)
+            case .replicate:
+                try checkNotStale(file)
+                return .replicate
+            case .openFirst: _ = try await dataFd(file)
+            case .wait(let version): try await file.change(since: version)
+            case .check: await checkReadable(file)
+            }
+        }
+    }
+
+    private func readStep(_ file: BypassInode) -> ReadStep {
+        file.guarded.withLock { guarded in
+            if guarded.state.hasEpoch, let fd = guarded.openFd { return .target(fd) }
+            guard guarded.hasUnhealed else { return .replicate }
+            if let belief = guarded.belief, now < belief.until {
+                guard belief.isReadable else { return .replicate }
+                if let fd = guarded.openFd { return .target(fd) }
+                return guarded.state.opens > 0 ? .openFirst : .replicate
+            }
+            if guarded.isChecking { return .wait(version: guarded.version) }
+            guarded.isChecking = true
+            return .check
+        }
+    }
+
+    /// Asks all reachable replicas whether they accuse the target.
+    private func checkReadable(_ file: BypassInode) async {
+        let questions = marks.questions
+        let answers = await onReplicas(replicaSet.up) { replica throws(FopError) in
+            try await self.replicaSet.replicas[replica].lookup(
+                LookupRequest(.inode(file.inode), xdata: questions), in: self.ownFrame())
+        }
+        let key = marks.pendingKeys[targetPosition]
+        let isAccused = answers.contains { answer in
+            guard case .success(let reply) = answer else { return false }
+            return ((try? PendingCounts(xattr: reply.xdata[key]?.bytes))?.data ?? 1) != 0
+        }
+        if case .success(let own) = answers[targetPosition], let counts = try? marks.counts({ own.xdata[$0]?.bytes }) {
+            learn(counts, of: file.gfid)
+        }
+        // A file without a name is not found by its gfid anywhere: what is written to it is on the target.
+        let isReadable = replicaSet.up[targetPosition] && !isAccused
+        let until = now + settings.attributeTimeout
+        let woken = file.guarded.withLock { guarded in
+            guarded.isChecking = false
+            guarded.belief = BypassInode.Belief(isReadable: isReadable, until: until)
+            return guarded.takeWaiters()
+        }
+        for waiter in woken { waiter.continuation.resume(returning: true) }
+    }
+
+    public func readv(_ request: ReadRequest, in frame: Frame) async throws(FopError) -> ReadReply {
+        if let file = context(request.fd.inode), case .target(let fd) = try await readWay(file) {
+            counters.readsLocal.count()
+            return try await target.readv(
+                ReadRequest(fd: fd, offset: request.offset, bytes: request.bytes, xdata: request.xdata), in: frame)
+        }
+        counters.readsReplicated.count()
+        return try await subvolume.readv(request, in: frame)
+    }
+
+    public func seek(_ request: SeekRequest, in frame: Frame) async throws(FopError) -> UInt64 {
+        if let file = context(request.fd.inode), case .target(let fd) = try await readWay(file) {
+            return try await target.seek(SeekRequest(fd: fd, offset: request.offset, what: request.what), in: frame)
+        }
+        return try await subvolume.seek(request, in: frame)
+    }
+
+    public func rchecksum(_ request: RchecksumRequest, in frame: Frame) async throws(FopError) -> RchecksumReply {
+        if let file = context(request.fd.inode), case .target(let fd) = try await readWay(file) {
+            return try await target.rchecksum(
+                RchecksumRequest(fd: fd, offset: request.offset, bytes: request.bytes, xdata: request.xdata), in: frame)
+        }
+        return try await subvolume.rchecksum(request, in: frame)
+    }
+
+    public func stat(_ request: StatRequest, in frame: Frame) async throws(FopError) -> StatReply {
+        if let file = context(request.target.inode), case .target(let fd) = try await readWay(file) {
+            return try await target.stat(StatRequest(.fd(fd), xdata: request.xdata), in: frame)
+        }
+        return try await subvolume.stat(request, in: frame)
+    }
+}
+
+// Attributes that come back with other fops: the target's, where only it is up to date.
+extension BypassTranslator {
+    /// Whether only the target has what was written to this file.
+    private func isAhead(_ gfid: Gfid, _ inode: Inode?) -> Bool {
+        if let inode, let file = context(inode) {
+            return file.guarded.withLock { $0.state.hasEpoch || $0.hasUnhealed }
+        }
+        return backlog.withLock { $0.waiting.contains(gfid) }
+    }
+
+    /// What replicate answered, or the target's own attributes.
+    func corrected(_ iatt: Iatt, _ inode: Inode?, in frame: Frame) async -> Iatt {
+        guard iatt.isRegular, isAhead(iatt.gfid, inode) else { return iatt }
+        let inode = inode ?? volume.environment.inodes.find(iatt.gfid) ?? Inode(gfid: iatt.gfid, type: .regular)
+        if let file = context(inode) {
+            guard case .target(let fd) = try? await readWay(file) else { return iatt }
+            return (try? await target.stat(StatRequest(.fd(fd)), in: frame).iatt) ?? iatt
+        }
+        return (try? await target.stat(StatRequest(.inode(inode)), in: frame).iatt) ?? iatt
+    }
+
+    func corrected(_ attributes: PrePostIatt, _ inode: Inode, in frame: Frame) async -> PrePostIatt {
+        let post = await corrected(attributes.post, inode, in: frame)
+        guard post != attributes.post else { return attributes }
+        // Size and blocks are those of the data, which the fop did not change.
+        var pre = attributes.pre
+        (pre.size, pre.blocks) = (post.size, post.blocks)
+        return PrePostIatt(pre: pre, post: post)
+    }
+
+    public func setattr(_ request: SetattrRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
+        var reply = try await subvolume.setattr(request, in: frame)
+        reply.attributes = await corrected(reply.attributes, request.target.inode, in: frame)
+        return reply
+    }
+
+    public func readdirp(_ request: ReaddirRequest, in frame: Frame) async throws(FopError) -> ReaddirReply {
+        var reply = try await subvolume.readdirp(request, in: frame)
+        for position in reply.entries.indices {
+            guard let iatt = reply.entries[position].iatt, iatt.isRegular else { continue }
+            reply.entries[position].iatt = await corrected(
+                iatt, volume.environment.inodes.find(iatt.gfid), in: frame)
+        }
+        return reply
+    }
+}

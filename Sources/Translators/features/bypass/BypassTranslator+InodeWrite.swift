@@ -1,0 +1,139 @@
+import Synchronization
+import TranslatorCore
+
+// Everything that changes data: DESIGN §3.1 step 3.
+extension BypassTranslator {
+    public func writev(_ request: WriteRequest, in frame: Frame) async throws(FopError) -> WriteReply {
+        guard let file = context(request.fd.inode) else {
+            try detour(nil, .notOpen)
+            return try await subvolume.writev(request, in: frame)
+        }
+        if request.flags.contains(.append) || request.fd.flags.contains(.append) {
+            return try await append(request, to: file, in: frame)
+        }
+        do throws(FopError) {
+            return try await write(request, to: file, in: frame)
+        } catch {
+            // The target went down under it: the same bytes at the same place may go through replicate instead.
+            guard error == .notConnected, !replicaSet.up[targetPosition] else { throw error }
+            return try await write(request, to: file, in: frame)
+        }
+    }
+
+    /// The hot path: one mutex to enter, the journal's store, the target's write, one mutex to leave.
+    private func write(
+        _ request: WriteRequest, to file: BypassInode, in frame: Frame
+    ) async throws(FopError) -> WriteReply {
+        let bytes = UInt64(request.payload.count)
+        guard request.offset <= UInt64(Int64.max), bytes <= UInt64(Int64.max) - request.offset else {
+            throw .fileTooLarge
+        }
+        switch try await admit(file, .shared, bytes: bytes) {
+        case .replicate(let reason):
+            try detour(file, reason)
+            return try await subvolume.writev(request, in: frame)
+        case .target(let admitted):
+            return try await write(request, at: request.offset, to: file, admitted, in: frame)
+        }
+    }
+
+    private func write(
+        _ request: WriteRequest, at offset: UInt64, to file: BypassInode, _ admitted: Admitted, in frame: Frame
+    ) async throws(FopError) -> WriteReply {
+        let bytes = request.payload.count
+        let onTarget = WriteRequest(
+            fd: admitted.fd, offset: offset, payload: request.payload, flags: request.flags.subtracting(.append),
+            xdata: request.xdata)
+        if bytes == 0 {
+            defer { leave(file, admitted, size: .none) }
+            return try await target.writev(onTarget, in: frame)
+        }
+        let observer = file.observer!
+        let record = observer.writeBegins(
+            file.gfid, generation: admitted.generation, offset: offset, bytes: UInt64(bytes))
+        do throws(FopError) {
+            let reply = try await target.writev(onTarget, in: frame)
+            observer.writeEnded(record)
+            counters.wroteLocally(bytes: reply.bytes)
+            leave(file, admitted, size: .atLeast(offset + UInt64(reply.bytes)))
+            return reply
+        } catch {
+            // The record stays: part of it may have been written.
+            observer.writeEnded(record)
+            leave(file, admitted, size: .unknown)
+            throw error
+        }
+    }
+
+    /// The end of the file is found, and kept from moving, while no other data fop runs.
+    private func append(
+        _ request: WriteRequest, to file: BypassInode, in frame: Frame
+    ) async throws(FopError) -> WriteReply {
+        let bytes = UInt64(request.payload.count)
+        return try await alone(file) { (size) throws(FopError) in
+            guard size <= UInt64(Int64.max), bytes <= UInt64(Int64.max) - size else { throw .fileTooLarge }
+            return (size, bytes)
+        } onTarget: { (fd, size) throws(FopError) in
+            let onTarget = WriteRequest(
+                fd: fd, offset: size, payload: request.payload, flags: request.flags.subtracting(.append),
+                xdata: request.xdata)
+            let reply = try await target.writev(onTarget, in: frame)
+            return (reply, .exactly(size + UInt64(reply.bytes)))
+        } onReplicas: { () throws(FopError) in
+            try await subvolume.writev(request, in: frame)
+        }
+    }
+
+    public func truncate(_ request: TruncateRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
+        try await alone(context(request.target.inode)) { (size) throws(FopError) in
+            guard request.size <= UInt64(Int64.max) else { throw .fileTooLarge }
+            return (min(size, request.size), max(size, request.size) - min(size, request.size))
+        } onTarget: { (fd, _) throws(FopError) in
+            if let own = request.target.fd, !own.flags.canWrite { throw .invalid }
+            let onTarget = TruncateRequest(.fd(fd), size: request.size, xdata: request.xdata)
+            return (try await target.truncate(onTarget, in: frame), .exactly(request.size))
+        } onReplicas: { () throws(FopError) in
+            try await subvolume.truncate(request, in: frame)
+        }
+    }
+
+    public func fallocate(_ request: FallocateRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
+        try await together(
+            context(request.fd.inode), offset: request.offset, bytes: request.bytes,
+            size: request.keepsSize ? .none : .atLeast(request.offset &+ request.bytes)
+        ) { (fd) throws(FopError) in
+            let onTarget = FallocateRequest(
+                fd: fd, offset: request.offset, bytes: request.bytes, keepsSize: request.keepsSize,
+                xdata: request.xdata)
+            return try await target.fallocate(onTarget, in: frame)
+        } onReplicas: { () throws(FopError) in
+            try await subvolume.fallocate(request, in: frame)
+        }
+    }
+
+    public func discard(_ request: DiscardRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
+        try await together(
+            context(request.fd.inode), offset: request.offset, bytes: request.bytes, size: .none
+        ) { (fd) throws(FopError) in
+            let onTarget = DiscardRequest(
+                fd: fd, offset: request.offset, bytes: request.bytes, xdata: request.xdata)
+            return try await target.discard(onTarget, in: frame)
+        } onReplicas: { () throws(FopError) in
+            try await subvolume.discard(request, in: frame)
+        }
+    }
+
+    public func zerofill(_ request: ZerofillRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
+        try await together(
+            context(request.fd.inode), offset: request.offset, bytes: request.bytes,
+            size: request.keepsSize ? .none : .atLeast(request.offset &+ request.bytes)
+        ) { (fd) throws(FopError) in
+            let onTarget = ZerofillRequest(
+                fd: fd, offset: request.offset, bytes: request.bytes, keepsSize: request.keepsSize,
+                xdata: request.xdata)
+            return try await target.zerofill(onTarget, in: frame)
+        } onReplicas: { () throws(FopError) in
+            try await subvolume.zerofill(request, in: frame)
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import Synchronization
+import TranslatorCore
+
+// Fops on names pass; on their way back they tell where files are, and their attributes are put right.
+extension BypassTranslator {
+    public func lookup(_ request: LookupRequest, in frame: Frame) async throws(FopError) -> LookupReply {
+        var reply = try await subvolume.lookup(request, in: frame)
+        var inode = reply.inode
+        if case .inode(let known) = request.target { inode = inode ?? known }
+        if case .name(let name, let parent) = request.target, !name.isDotOrDotDot, settings.rules.needsPath {
+            let found = inode ?? volume.environment.inodes.inode(reply.iatt.gfid, type: reply.iatt.type)
+            remember(found, as: name, in: parent)
+            reply.inode = found
+            inode = found
+        }
+        if reply.iatt.isRegular {
+            reply.iatt = await corrected(
+                reply.iatt, inode ?? volume.environment.inodes.find(reply.iatt.gfid), in: frame)
+        }
+        return reply
+    }
+
+    public func mkdir(_ request: MkdirRequest, in frame: Frame) async throws(FopError) -> EntryReply {
+        let reply = try await subvolume.mkdir(request, in: frame)
+        remember(request.entry.inode, as: request.entry.name, in: request.entry.parent)
+        return reply
+    }
+
+    public func mknod(_ request: MknodRequest, in frame: Frame) async throws(FopError) -> EntryReply {
+        let reply = try await subvolume.mknod(request, in: frame)
+        remember(request.entry.inode, as: request.entry.name, in: request.entry.parent)
+        return reply
+    }
+
+    public func link(_ request: LinkRequest, in frame: Frame) async throws(FopError) -> EntryReply {
+        var reply = try await subvolume.link(request, in: frame)
+        remember(request.inode, as: request.name, in: request.parent)
+        reply.iatt = await corrected(reply.iatt, request.inode, in: frame)
+        return reply
+    }
+
+    public func rename(_ request: RenameRequest, in frame: Frame) async throws(FopError) -> RenameReply {
+        var reply = try await subvolume.rename(request, in: frame)
+        if let moved = volume.environment.inodes.find(reply.iatt.gfid) {
+            remember(moved, as: request.newName, in: request.newParent)
+            reply.iatt = await corrected(reply.iatt, moved, in: frame)
+        }
+        if request.flags.contains(.exchange), settings.rules.needsPath {
+            // The other file has moved too, and only its new name says which it is.
+            _ = try? await lookup(LookupRequest(.name(request.oldName, parent: request.oldParent)), in: frame)
+        }
+        return reply
+    }
+
+    public func forget(_ inode: Inode) {
+        context(inode)?.guarded.withLock { $0.place = nil }
+        subvolume.forget(inode)
+    }
+
+    func remember(_ inode: Inode, as name: EntryName, in parent: Inode) {
+        guard settings.rules.needsPath else { return }
+        makeContext(inode).guarded.withLock { $0.place = BypassInode.Place(parent: parent, name: name) }
+    }
+
+    /// From the volume's root, with a leading slash; nil where a name on the way is not known.
+    func path(of inode: Inode) -> [UInt8]? {
+        var names: [EntryName] = []
+        var current = inode
+        while current.gfid != .root {
+            // Deeper than any path of Linux: names that were changed meanwhile go in a circle.
+            guard names.count < 2_048, let place = context(current)?.guarded.withLock({ $0.place }) else { return nil }
+            names.append(place.name)
+            current = place.parent
+        }
+        return names.reversed().flatMap { [UInt8(ascii: "/")] + $0.bytes }
+    }
+}

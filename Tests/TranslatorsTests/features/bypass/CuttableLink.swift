@@ -1,0 +1,74 @@
+import Synchronization
+import TranslatorCore
+import TranslatorTesting
+
+/// `testing/link`: a brick's connection that a test cuts and mends. With the cut go the locks that were taken through it,
+/// as a brick drops a dead client's; fops fail with ENOTCONN.
+final class CuttableLink: EveryFop {
+    static let type: TranslatorType = "testing/link"
+    static let needs: SubvolumeNeed = .exactly(1)
+
+    private struct Held {
+        let request: InodelkRequest
+        let frame: Frame
+    }
+    private struct State {
+        var isUp = true
+        var held: [Held] = []
+    }
+    let volume: Volume
+    private let state = Mutex(State())
+
+    init(_ volume: Volume) throws(VolfileError) { self.volume = volume }
+
+    var isUp: Bool { state.withLock { $0.isUp } }
+    /// Locks held through it, by domain.
+    var heldLocks: [String] { state.withLock { $0.held.map(\.request.domain).sorted() } }
+
+    func cut() async {
+        let held = state.withLock { state in
+            state.isUp = false
+            defer { state.held = [] }
+            return state.held
+        }
+        for lock in held {
+            let release = InodelkRequest(
+                lock.request.target, domain: lock.request.domain, command: .release, mode: lock.request.mode,
+                range: lock.request.range)
+            _ = try? await subvolume.inodelk(release, in: lock.frame)
+        }
+        volume.notifyParents(.subvolumeDown, from: self)
+    }
+
+    func mend() {
+        state.withLock { $0.isUp = true }
+        volume.notifyParents(.subvolumeUp, from: self)
+    }
+
+    func inodelk(_ request: InodelkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        guard isUp else { throw .notConnected }
+        let reply = try await subvolume.inodelk(request, in: frame)
+        state.withLock { state in
+            if request.command == .release {
+                let position = state.held.firstIndex {
+                    $0.request.domain == request.domain && $0.request.range == request.range
+                        && $0.frame.lockOwner == frame.lockOwner
+                }
+                if let position { state.held.remove(at: position) }
+            } else {
+                state.held.append(Held(request: request, frame: frame))
+            }
+        }
+        return reply
+    }
+
+    func around<Request: FopRequest, Reply: FopReply>(
+        _ fop: Fop, _ request: Request, in frame: Frame, _ next: () async throws(FopError) -> Reply
+    ) async throws(FopError) -> Reply {
+        guard isUp else { throw .notConnected }
+        let reply = try await next()
+        // Done, but nobody hears of it.
+        guard isUp else { throw .notConnected }
+        return reply
+    }
+}
