@@ -57,6 +57,12 @@ static inline int cposix_fcntl_int(int fd, int command, int argument) { return f
 static inline int cposix_fcntl_lock(int fd, int command, struct flock *lock) { return fcntl(fd, command, lock); }
 static inline int cposix_ioctl_ptr(int fd, unsigned long request, void *argument) { return ioctl(fd, request, argument); }
 
+// With _GNU_SOURCE its address is a transparent union, which Swift cannot make.
+static inline int cposix_connect(int fd, const struct sockaddr *address, socklen_t bytes) {
+    return connect(fd, address, bytes);
+}
+static inline int cposix_bind(int fd, const struct sockaddr *address, socklen_t bytes) { return bind(fd, address, bytes); }
+
 // Macros with casts or arguments.
 static inline unsigned int cposix_major(uint64_t device) { return major(device); }
 static inline unsigned int cposix_minor(uint64_t device) { return minor(device); }

@@ -60,7 +60,7 @@ public struct ReplayReply: Equatable, Sendable {
     public var goneThrough: UInt64
     /// Every record numbered after `goneThrough` and up to here is in this reply.
     public var through: UInt64
-    /// Ask again from `through` + 1.
+    /// There are more records: ask again from the sequence after the last one's.
     public var hasMore: Bool
     public var records: [WriteRecord]
 

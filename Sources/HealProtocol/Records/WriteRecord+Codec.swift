@@ -30,6 +30,8 @@ extension WriteRecord {
     public static let heartbeatBytes = encodedBytes + 8 * sequenceCount
     /// One sequence for each first byte of a gfid.
     public static let sequenceCount = 256
+    /// No writer counts further, so that readers may add to a sequence.
+    public static let sequenceMax = UInt64(Int64.max)
     /// The part that is the ZeroMQ topic.
     public static let topicBytes = 32
 
@@ -155,6 +157,7 @@ extension WriteRecord {
         }
         let kind = try Self.kind(code, flags: flags, first: first, second: second, sequences: &bytes)
         if code < Code.heartbeat, sequence == 0 { throw CodecError("a write record has no sequence") }
+        guard sequence <= Self.sequenceMax else { throw CodecError("a write record has sequence \(sequence)") }
         self.init(
             volume: volume, replicaSet: replicaSet, target: target, writer: writer, boot: boot, gfid: gfid,
             generation: generation, sequence: sequence, kind: kind)
@@ -176,7 +179,11 @@ extension WriteRecord {
         case Code.heartbeat where first == UInt64(sequenceCount) && second == 0:
             var sequences: [UInt64] = []
             sequences.reserveCapacity(sequenceCount)
-            for _ in 0..<sequenceCount { sequences.append(try bytes.uint64()) }
+            for _ in 0..<sequenceCount {
+                let sequence = try bytes.uint64()
+                guard sequence <= sequenceMax else { throw CodecError("a heartbeat has sequence \(sequence)") }
+                sequences.append(sequence)
+            }
             return .heartbeat(sequences: sequences)
         case Code.wanted where first | second == 0: return .wanted
         case Code.opening where first | second == 0: return .opening

@@ -38,7 +38,7 @@ import TranslatorCore
     }
 
     @Test func `a confirmation has the bytes it always had and survives no damage`() throws {
-        let confirmation = Confirmation(
+        let confirmation = HealConfirmation(
             volume: Gfid("11111111-2222-4333-8444-555555555555")!, replicaSet: 0, target: 1, sink: 2,
             gfid: Gfid("25312cdb-0000-4000-8000-000000000070")!, generation: 12,
             healer: Gfid("99999999-0000-4000-8000-000000000001")!)
@@ -47,11 +47,11 @@ import TranslatorCore
             bytes.dropLast(8).map { $0 }.hex == "11111111222243338444555555555555" + "43"
                 + "25312cdb000040008000000000000070" + "01" + "0000" + "0001" + "0002" + "0000000c" + "00000000"
                 + "99999999000040008000000000000001")
-        #expect(try Confirmation(decoding: bytes) == confirmation)
+        #expect(try HealConfirmation(decoding: bytes) == confirmation)
         for position in bytes.indices {
             var broken = bytes
             broken[position] ^= 4
-            #expect(throws: CodecError.self) { try Confirmation(decoding: broken) }
+            #expect(throws: CodecError.self) { try HealConfirmation(decoding: broken) }
         }
     }
 }

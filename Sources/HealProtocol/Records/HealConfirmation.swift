@@ -5,7 +5,7 @@ import TranslatorCore
 ///
 ///     0  volume id 16 · 16 kind 1 'C' · 17 gfid 16 · 33 version 1 · 34 replica set 2 · 36 target 2 · 38 sink 2
 ///     40 generation 4 · 44 zero 4 · 48 healer id 16 · 64 XXH3 of all bytes before it 8
-public struct Confirmation: Hashable, Sendable {
+public struct HealConfirmation: Hashable, Sendable {
     public static let formatVersion: UInt8 = 1
     public static let encodedBytes = 72
 
@@ -57,7 +57,7 @@ public struct Confirmation: Hashable, Sendable {
             guard try reader.uint32() == 0 else { throw CodecError("a confirmation has unknown bits set") }
             let healer = try reader.gfid()
             guard try reader.uint64() == checksum else { throw CodecError("a confirmation's checksum does not match") }
-            return Confirmation(
+            return HealConfirmation(
                 volume: volume, replicaSet: replicaSet, target: target, sink: sink, gfid: gfid, generation: generation,
                 healer: healer)
         }

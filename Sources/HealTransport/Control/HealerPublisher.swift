@@ -1,0 +1,105 @@
+import CZeroMQ
+import HealProtocol
+import Synchronization
+import TranslatorCore
+
+/// What a healer says to everybody: confirmations to writers, events to `healctl events` (DESIGN §3.2). Any thread may
+/// publish; nobody is waited for.
+public final class HealerPublisher: Sendable {
+    /// Messages that wait for the thread; more are dropped, which a confirmation allows.
+    private static let queueMax = 100_000
+
+    private struct State {
+        var queue: [[UInt8]] = []
+        var isClosed = false
+    }
+    private let volume: Gfid
+    private let state = Mutex(State())
+    private let wakeup = Wakeup()
+    private let thread = Mutex<ServiceThread?>(nil)
+
+    /// Binds `<healer id>.confirm` in the runtime directory, or `endpoint`. Throws when it is in use.
+    public init(
+        directory: RuntimeDirectory, healer: Gfid, endpoint: Endpoint? = nil, security: SocketSecurity = .none
+    ) throws(TransportError) {
+        volume = directory.volume
+        try directory.create()
+        // XPUB, because it greets: then a listener knows that it will miss nothing from now on.
+        let socket = ZMQSocket(.xpub, messageBytesMax: 1_024, queueMax: Self.queueMax)
+        socket.set(ZMQ_XPUB_WELCOME_MSG, bytes: HealerTopic.events(of: directory.volume))
+        let place: Endpoint
+        if let endpoint { place = endpoint } else { place = try directory.endpoint(healer, .confirm) }
+        try socket.bind(place, security: security)
+        thread.withLock { $0 = ServiceThread(name: "confirm") { [self] in run(socket) } }
+    }
+
+    public func confirm(_ confirmation: HealConfirmation) { send(confirmation.encoded) }
+    public func publish(_ event: HealEvent) { send(HealerTopic.message(event, volume: volume)) }
+
+    private func send(_ message: [UInt8]) {
+        let wasEmpty: Bool = state.withLock { state in
+            if state.queue.count < Self.queueMax, !state.isClosed { state.queue.append(message) }
+            return state.queue.count == 1
+        }
+        if wasEmpty { wakeup.signal() }
+    }
+
+    private func run(_ socket: ZMQSocket) {
+        while true {
+            // Who subscribed is of no interest, but must be looked at before sending, or it does not count yet.
+            while socket.receive({ _ in }) != nil {}
+            let (messages, isClosed) = state.withLock { state in
+                defer { state.queue = [] }
+                return (state.queue, state.isClosed)
+            }
+            for message in messages { socket.send(message) }
+            if isClosed { break }
+            ZMQPoll.wait(sockets: [socket], descriptors: [wakeup.descriptor], timeout: nil)
+            wakeup.drain()
+        }
+        socket.close(lingering: .milliseconds(500))
+    }
+
+    /// Nothing is published any more. What is queued is still sent, for half a second.
+    public func close() {
+        state.withLock { $0.isClosed = true }
+        wakeup.signal()
+        thread.withLock { $0.take() }?.join()
+    }
+}
+
+/// Hears a healer's events: for `healctl`. Used by one thread.
+public final class HealEventListener {
+    private let socket: ZMQSocket
+    private let volume: Gfid
+
+    /// Returns when the healer knows that we listen, so that no later event is missed; throws after `timeout`.
+    public init(directory: RuntimeDirectory, healer: Gfid, timeout: Duration = .seconds(2)) throws(TransportError) {
+        volume = directory.volume
+        socket = ZMQSocket(.sub, messageBytesMax: ControlFrame.bytesMax, queueMax: 100_000)
+        socket.subscribe(HealerTopic.events(of: volume))
+        let endpoint = try directory.endpoint(healer, .confirm)
+        try socket.connect(endpoint)
+        let clock = SystemTimeSource(), deadline = clock.now() + timeout
+        while socket.receive({ _ in }) == nil {
+            guard clock.now() < deadline else {
+                throw TransportError(
+                    .noAnswer, "healer \(healer) does not publish events at \(endpoint): is it stopping?")
+            }
+            ZMQPoll.wait(sockets: [socket], timeout: max(.zero, deadline - clock.now()))
+        }
+    }
+    deinit { socket.close() }
+
+    /// The next event, or nil after `timeout`. Events that this version does not know are passed over.
+    public func next(timeout: Duration) -> HealEvent? {
+        let clock = SystemTimeSource(), deadline = clock.now() + timeout
+        while true {
+            while let message = socket.receive({ Array($0) }) {
+                if let event = try? HealerTopic.event(in: message) { return event }
+            }
+            guard clock.now() < deadline else { return nil }
+            ZMQPoll.wait(sockets: [socket], timeout: max(.zero, deadline - clock.now()))
+        }
+    }
+}

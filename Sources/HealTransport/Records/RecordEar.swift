@@ -1,0 +1,234 @@
+import HealProtocol
+import Synchronization
+import TranslatorCore
+
+/// The thread behind a `RecordSubscriber`: its sockets, and what it knows of each writer. Confined to that thread once it runs.
+final class RecordEar: @unchecked Sendable {
+    // Safe because it is made by one thread and then used by the one that `run` is called on alone.
+
+    /// Writers beyond that many are not told apart: their gaps are not noticed.
+    private static let writersMax = 1_024
+    /// Decoded in one go, before the events are told.
+    private static let batchMax = 1_024
+    /// Messages kept while the thread is busy.
+    private static let queueMax = 1_000_000
+
+    private struct Writer {
+        var heard: MonotonicTime
+        var isSilent = false
+        /// For each first gfid byte that was heard of.
+        var trackers: [UInt8: SequenceTracker] = [:]
+        /// The remote that its records come from; nil for the runtime directory.
+        var remote: Int?
+    }
+
+    private let owner: RecordSubscriber
+    private let watch: DirectoryWatch
+    private let local: ZMQSocket
+    private let remotes: [ZMQSocket]
+    private let clock = SystemTimeSource()
+    private let replays: ReplayClient
+    private var connected: Set<Gfid> = []
+    private var writers: [Gfid: Writer] = [:]
+    private var batch: [WriteRecord] = []
+    private var counters = RecordSubscriber.Counters()
+
+    init(_ owner: RecordSubscriber, watch: DirectoryWatch) throws(TransportError) {
+        (self.owner, self.watch) = (owner, watch)
+        local = Self.makeSocket(owner)
+        var remotes: [ZMQSocket] = []
+        for remote in owner.options.remotes {
+            let socket = Self.makeSocket(owner)
+            try socket.connect(remote.records, security: remote.security)
+            remotes.append(socket)
+        }
+        self.remotes = remotes
+        replays = ReplayClient(timeout: owner.options.replayTimeout)
+    }
+
+    private static func makeSocket(_ owner: RecordSubscriber) -> ZMQSocket {
+        let socket = ZMQSocket(.sub, messageBytesMax: WriteRecord.heartbeatBytes, queueMax: queueMax)
+        let share = owner.options.share
+        if share == 0...255 {
+            socket.subscribe(owner.volume.bytes)
+        } else {
+            for byte in share { socket.subscribe(owner.volume.bytes + [byte]) }
+            socket.subscribe(owner.volume.bytes + Gfid.none.bytes)  // heartbeats are for everybody
+        }
+        return socket
+    }
+
+    func run() {
+        while !owner.state.withLock({ $0.isClosed }) {
+            lookAtDirectory()
+            ZMQPoll.wait(
+                sockets: [local] + remotes + replays.sockets,
+                descriptors: [watch.descriptor, owner.wakeup.descriptor],
+                timeout: replays.isBusy ? .milliseconds(50) : .seconds(1))
+            owner.wakeup.drain()
+            watch.drain()
+            while hear(local, remote: nil) {}
+            for (position, socket) in remotes.enumerated() { while hear(socket, remote: position) {} }
+            takeWishes()
+            replays.receive(now: clock.now())
+            noticeSilence()
+            publishState()
+        }
+        replays.close()
+        takeWishes()
+        local.close()
+        for socket in remotes { socket.close() }
+    }
+
+    /// Connects to writers that came, and lets go of those that went.
+    private func lookAtDirectory() {
+        let present = owner.directory.members(.records)
+        for writer in present.subtracting(connected) {
+            do throws(TransportError) { try local.connect(owner.directory.endpoint(writer, .records)) } catch {
+                owner.log.write(.warning, volume: "records") { "\(error); this writer is not heard" }
+            }
+        }
+        for writer in connected.subtracting(present) {
+            if let endpoint = try? owner.directory.endpoint(writer, .records) { local.disconnect(endpoint) }
+            replays.forget(writer)
+        }
+        connected = present
+    }
+
+    /// Takes up to a batch off one socket. False when it is empty.
+    private func hear(_ socket: ZMQSocket, remote: Int?) -> Bool {
+        let now = clock.now()
+        var count = 0
+        while count < Self.batchMax, let record = socket.receive({ try? WriteRecord(decoding: $0) }) {
+            count += 1
+            guard let record, record.volume == owner.volume else {
+                refuse()
+                continue
+            }
+            take(record, remote: remote, now)
+        }
+        tellBatch()
+        return count == Self.batchMax
+    }
+
+    private func refuse() {
+        counters.refused += 1
+        guard counters.refused == 1 else { return }
+        owner.log.write(.warning, volume: "records") {
+            "a message that is no record of this version was received and is passed over; more of them are only counted"
+        }
+    }
+
+    private func take(_ record: WriteRecord, remote: Int?, _ now: MonotonicTime) {
+        guard writers[record.writer] != nil || writers.count < Self.writersMax else {
+            if record.isPublished { batch.append(record) }
+            return
+        }
+        let isNew = writers[record.writer]?.isSilent ?? true
+        writers[record.writer, default: Writer(heard: now)].heard = now
+        writers[record.writer]!.remote = remote
+        if isNew {
+            writers[record.writer]!.isSilent = false
+            tellBatch()
+            owner.onEvent(.writerAppeared(record.writer))
+        }
+        switch record.kind {
+        case .heartbeat(let sequences): beat(record.writer, sequences)
+        case .range, .close: track(record)
+        case .wanted: batch.append(record)
+        // Nobody publishes these.
+        case .opening, .opened, .blind: refuse()
+        }
+    }
+
+    private func track(_ record: WriteRecord) {
+        let byte = record.gfid.firstByte
+        guard owner.options.share.contains(byte) else { return }
+        var loss: SequenceTracker.Loss?
+        let isFresh = writers[record.writer]!.trackers[byte, default: SequenceTracker(after: record.sequence - 1)]
+            .receive(record.sequence, loss: &loss)
+        counters.received += 1
+        if !isFresh, record.sequence > 0 { counters.duplicate += 1 }
+        // Told all the same: a healer counts distinct sequences, and one that came late is still of use.
+        batch.append(record)
+        if let loss { noticeLoss(loss, of: record.writer, byte) }
+    }
+
+    /// All up to these sequences has been published: what is not here by now is lost.
+    private func beat(_ writer: Gfid, _ sequences: [UInt64]) {
+        for byte in owner.options.share {
+            let through = sequences[Int(byte)]
+            guard through > 0 else { continue }
+            if let loss = writers[writer]!.trackers[byte, default: SequenceTracker(after: through)].settle(
+                through: through)
+            {
+                noticeLoss(loss, of: writer, byte)
+            }
+        }
+    }
+
+    private func noticeLoss(_ loss: SequenceTracker.Loss, of writer: Gfid, _ byte: UInt8) {
+        counters.gaps += 1
+        counters.lost += Int(clamping: loss.count)
+        askAgain(writer, byte, from: loss.from, triesLeft: owner.options.replayTries)
+    }
+
+    /// Asks for what was lost, and tells what comes; when nothing does, that.
+    private func askAgain(_ writer: Gfid, _ byte: UInt8, from: UInt64, triesLeft: Int) {
+        guard triesLeft > 0 else { return owner.onEvent(.recordsLost(writer: writer, firstByte: byte)) }
+        ask(writer, byte, from: from) { [self] reply in
+            guard let reply else { return askAgain(writer, byte, from: from, triesLeft: triesLeft - 1) }
+            if !reply.records.isEmpty { owner.onEvent(.records(reply.records)) }
+            if reply.goneThrough > 0 { owner.onEvent(.recordsLost(writer: writer, firstByte: byte)) }
+            if reply.hasMore, let last = reply.records.last, last.sequence >= from {
+                askAgain(writer, byte, from: last.sequence + 1, triesLeft: owner.options.replayTries)
+            }
+        }
+    }
+
+    private func ask(_ writer: Gfid, _ byte: UInt8, from: UInt64, _ answer: @escaping (ReplayReply?) -> Void) {
+        let route: (endpoint: Endpoint, security: SocketSecurity)?
+        if let remote = writers[writer]?.remote {
+            route = (owner.options.remotes[remote].replay, owner.options.remotes[remote].security)
+        } else {
+            route = (try? owner.directory.endpoint(writer, .replay)).map { ($0, .none) }
+        }
+        guard let route else { return answer(nil) }
+        replays.ask(writer, byte, from: from, at: route.endpoint, route.security, now: clock.now(), answer)
+    }
+
+    private func takeWishes() {
+        let (wishes, isClosed) = owner.state.withLock { state in
+            defer { state.wishes = [] }
+            return (state.wishes, state.isClosed)
+        }
+        for wish in wishes {
+            if isClosed { wish.answer(nil) } else { ask(wish.writer, wish.byte, from: wish.from, wish.answer) }
+        }
+    }
+
+    private func noticeSilence() {
+        let now = clock.now()
+        for (id, writer) in writers where !writer.isSilent && now - writer.heard > owner.options.silence {
+            writers[id]!.isSilent = true
+            owner.onEvent(.writerSilent(id))
+        }
+        // The silent are remembered while there is room: a stopped process may go on with the sequences it had.
+        if writers.count >= Self.writersMax { writers = writers.filter { !$0.value.isSilent } }
+    }
+
+    private func publishState() {
+        owner.state.withLock { state in
+            state.counters = counters
+            state.heard = writers.filter { !$0.value.isSilent }.mapValues(\.heard)
+        }
+    }
+
+    private func tellBatch() {
+        guard !batch.isEmpty else { return }
+        let records = batch
+        batch = []
+        batch.reserveCapacity(Self.batchMax)
+        owner.onEvent(.records(records))
+    }
+}
