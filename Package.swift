@@ -34,6 +34,7 @@ let package = Package(
         .target(name: "CPosix"),
         .target(name: "CFuse"),
         .target(name: "CChecksums", linkerSettings: [.linkedLibrary("xxhash"), .linkedLibrary("z"), .linkedLibrary("crypto")]),
+        .target(name: "CAllocationCount"),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
 
         // What every translator stands on. Knows no translator, no heal, no socket; imports no third-party package.
@@ -68,7 +69,7 @@ let package = Package(
 
         // Fakes for the true edges only: disk, network, kernel, clock.
         .target(
-            name: "TranslatorTesting", dependencies: ["TranslatorCore", "ReplicaState", "Translators", "CPosix"],
+            name: "TranslatorTesting", dependencies: ["TranslatorCore", "ReplicaState", "Translators", "CPosix", "CAllocationCount"],
             swiftSettings: swift),
 
         // Parse, compose, run: the only place where two sides meet.
