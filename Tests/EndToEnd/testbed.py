@@ -93,9 +93,8 @@ class Testbed:
         return open(os.path.join(self.folder, name), "ab")
 
     def start_mount(self):
-        command = [os.path.join(self.binaries, "volmount"), "--foreground", "--volfile", self.volfile, "--runtime-dir", self.runtime]
-        if self.mount_options:
-            command += ["-o", self.mount_options]
+        options = ",".join(filter(None, ["runtime-dir=" + self.runtime, self.mount_options]))
+        command = [os.path.join(self.binaries, "volmount"), "--foreground", "--volfile", self.volfile, "-o", options]
         self.mount_process = subprocess.Popen(
             command + [self.mount_point], stdin=subprocess.DEVNULL, stdout=self.log("volmount.log"), stderr=subprocess.STDOUT,
             start_new_session=True)
