@@ -1,11 +1,87 @@
+import HealProtocol
+import HealTransport
 import TranslatorCore
+import Translators
 
 /// What a graph with `features/bypass` needs beside it: somebody who journals what it writes and publishes it. The seam
 /// between the translator, which declares `WriteObserver`, and `HealTransport`, which has the sockets.
 struct BypassService {
-    /// Hands every bypass translator of `graph` its observer. Before the graph starts.
-    init(_ graph: Graph, runtimeDirectory: String, log: Log) throws(Failure) {}
+    private let publishers: [RecordPublisher]
 
-    /// After the last fop and before the graph stops: what was recorded is published.
-    func stop() async {}
+    /// Hands every bypass translator of `graph` its observer: after the bricks have started, before the first file is
+    /// opened. A translator whose journal cannot be had, or whose endpoint is in use, is a failure to start.
+    init(_ graph: Graph, runtimeDirectory: String, log: Log) throws(Failure) {
+        let sets = graph.translators.filter { $0 is any ReplicaSet }
+        var publishers: [RecordPublisher] = []
+        for translator in graph.translators {
+            guard let bypass = translator as? BypassTranslator else { continue }
+            let position = sets.firstIndex { $0 === bypass.subvolume } ?? 0
+            do throws(Failure) {
+                publishers.append(
+                    try Self.publisher(for: bypass, replicaSet: UInt16(position), runtimeDirectory, log))
+            } catch {
+                publishers.forEach { $0.close() }
+                throw error
+            }
+        }
+        self.publishers = publishers
+    }
+
+    /// After the graph has stopped: what was recorded is published, the journal is closed.
+    func stop() { publishers.forEach { $0.close() } }
+
+    private static func publisher(
+        for bypass: BypassTranslator, replicaSet: UInt16, _ runtimeDirectory: String, _ log: Log
+    ) throws(Failure) -> RecordPublisher {
+        guard let set = bypass.subvolume as? any ReplicaSet, let volume = set.volumeID else {
+            throw Failure(
+                .configuration, "volume \"\(bypass.name)\": no volume-id; set \"option volume-id\" in cluster/replicate")
+        }
+        let brick = set.replicas[bypass.targetPosition].localBrick
+        do {
+            let identity = JournalIdentity(
+                volume: volume, writer: .random(), boot: try BootID.current(), replicaSet: replicaSet,
+                target: UInt16(bypass.targetPosition))
+            var journal: JournalWriter?
+            if let brick { journal = try JournalWriter(brick: brick.brickDirectory, identity: identity, log: log) }
+            let directory = try RuntimeDirectory(volume: volume, base: runtimeDirectory)
+            directory.removeStaleSockets()
+            let publisher = try RecordPublisher(
+                identity: identity, journal: journal, directory: directory, log: log
+            ) { [weak bypass] confirmation in
+                bypass?.confirmed(
+                    gfid: confirmation.gfid, generation: confirmation.generation, replica: Int(confirmation.sink))
+            }
+            bypass.attach(observer: PublishingObserver(publisher))
+            return publisher
+        } catch let error as JournalError {
+            throw Failure(.startUp, "volume \"\(bypass.name)\": \(error)")
+        } catch {
+            throw Failure(.startUp, "volume \"\(bypass.name)\": \(error)")
+        }
+    }
+}
+
+/// `features/bypass` speaks, `RecordPublisher` journals and publishes.
+private final class PublishingObserver: WriteObserver {
+    private let publisher: RecordPublisher
+    init(_ publisher: RecordPublisher) { self.publisher = publisher }
+
+    var canJournal: Bool { publisher.canJournal }
+    func epochOpening(_ gfid: Gfid) throws(FopError) { try publisher.epochOpening(gfid) }
+    func epochOpened(_ gfid: Gfid, generation: Int32) { publisher.epochOpened(gfid, generation: generation) }
+
+    func writeBegins(_ gfid: Gfid, generation: Int32, offset: UInt64, bytes: UInt64) -> RecordedWrite {
+        let sequence = publisher.writeBegins(gfid, generation: generation, offset: offset, bytes: bytes)
+        return RecordedWrite(gfid: gfid, generation: generation, sequence: sequence, offset: offset, bytes: bytes)
+    }
+    func writeEnded(_ write: RecordedWrite) {
+        publisher.writeEnded(
+            write.gfid, generation: write.generation, sequence: write.sequence, offset: write.offset, bytes: write.bytes)
+    }
+    func epochClosed(_ gfid: Gfid, generation: Int32, records: UInt64, isExact: Bool) {
+        publisher.epochClosed(gfid, generation: generation, records: records, isExact: isExact)
+    }
+    func healWanted(_ gfid: Gfid, generation: Int32) { publisher.healWanted(gfid, generation: generation) }
+    func epochsHealed(_ gfid: Gfid, through generation: Int32) { publisher.epochsHealed(gfid, through: generation) }
 }

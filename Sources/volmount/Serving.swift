@@ -22,14 +22,20 @@ struct Serving {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup, .sigusr1)
         let environment = GraphEnvironment(log: log)
         let graph = try composed(environment)
-        let bypass = try BypassService(graph, runtimeDirectory: runtimeDirectory, log: log)
         do throws(VolfileError) { try await graph.start() } catch { throw Failure(error) }
+        let bypass: BypassService
+        do throws(Failure) {
+            bypass = try BypassService(graph, runtimeDirectory: runtimeDirectory, log: log)
+        } catch {
+            await graph.stop()
+            throw error
+        }
         let mount = FuseMount(graph, settings: options.settings)
         do throws(FuseMountError) {
             try await mount.mount(on: directory)
         } catch {
-            await bypass.stop()
             await graph.stop()
+            bypass.stop()
             throw Failure(.startUp, error.description)
         }
         log.write(.info, volume: graph.top.name) { "mounted on \(directory)" }
@@ -37,8 +43,9 @@ struct Serving {
         let watch = Task { await self.watch(signals, mount, graph) }
         await mount.untilUnmounted()
         watch.cancel()
-        await bypass.stop()
+        // In this order: stopping the graph closes the epochs, and their closes are to be published.
         await graph.stop()
+        bypass.stop()
         log.write(.info, volume: graph.top.name) { "unmounted from \(directory)" }
     }
 

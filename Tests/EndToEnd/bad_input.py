@@ -49,7 +49,9 @@ class Cases:
 
     def a_brick_of_another_volume(self, testbed):
         foreign = os.path.join(testbed.folder, "foreign")
-        os.mkdir(foreign)
+        os.makedirs(os.path.join(foreign, ".glusterfs"))
+        os.setxattr(testbed.bricks[0], "trusted.glusterfs.volume-id", bytes(range(16, 32)))
+        os.mkdir(os.path.join(testbed.bricks[0], ".glusterfs"))
         os.setxattr(foreign, "trusted.glusterfs.volume-id", bytes(range(16)))
         text = replaced(testbed, testbed.bricks[1], foreign)
         return ["bad.vol:", foreign, "volume"], text

@@ -25,12 +25,13 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
     struct State: Sendable {
         var connections: Connections
         var settings: ReplicateSettings
+        /// From the volfile; once started, what the bricks agree on.
+        var volumeID: Gfid?
     }
 
     public let volume: Volume
     public let replicas: [any Translator]
     public let pendingKeys: [String]
-    public let volumeID: Gfid?
     let locks: ReplicaLocks
     /// Whether each replica's brick is a directory of this machine, so that winding to it does not wait for a network.
     let isLocal: [Bool]
@@ -48,7 +49,7 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
             )
         }
         pendingKeys = suffixes.map { "trusted.afr." + $0 }
-        volumeID = try Self.volumeID(of: volume)
+        let volumeID = try Self.volumeID(of: volume)
         locks = ReplicaLocks(replicate: volume.name)
         isLocal = volume.subvolumes.map { $0.localBrick != nil }
         let count = volume.subvolumes.count
@@ -56,7 +57,7 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
             up: Array(repeating: false, count: count), losses: Array(repeating: 0, count: count),
             heard: Array(repeating: false, count: count))
         let settings = try ReplicateSettings(volume.options, of: volume)
-        state = Mutex(State(connections: connections, settings: settings))
+        state = Mutex(State(connections: connections, settings: settings, volumeID: volumeID))
     }
 
     private static func volumeID(of volume: Volume) throws(VolfileError) -> Gfid? {
@@ -69,6 +70,7 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
 
     /// An embedded brick that has started serves, whether it says so or not.
     public func start() async throws(VolfileError) {
+        try settleVolumeID()
         for (replica, isLocal) in isLocal.enumerated() where isLocal {
             changeUp(replica, to: true, onlyIfUnheard: true)
         }
@@ -100,6 +102,7 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
 // What it shows to those above.
 extension ReplicateTranslator {
     public var lockDomain: String { locks.data }
+    public var volumeID: Gfid? { state.withLock { $0.volumeID } }
     public var up: [Bool] { state.withLock { $0.connections.up } }
     public var quorum: QuorumRule { settings.quorum }
     public var ensuresDurability: Bool { settings.ensuresDurability }

@@ -1,12 +1,13 @@
 import CPosix
 import Glibc
+import Synchronization
 import TranslatorCore
 
 /// An open brick: its root descriptor and what is reached from it. The layout on disk is here, fops are in
 /// `PosixTranslator`.
 final class PosixBrick: Sendable {
     let root: BrickObject
-    let volumeID: Gfid?
+    private let identity: Mutex<Gfid?>
     let xattropLocks: XattropLocks
     let directories = DescriptorCache(entriesMax: 1024)
     /// For anonymous fds.
@@ -15,7 +16,25 @@ final class PosixBrick: Sendable {
     private let presence: Descriptor
 
     init(root: BrickObject, volumeID: Gfid?, xattropLocks: XattropLocks, presence: Descriptor) {
-        (self.root, self.volumeID, self.xattropLocks, self.presence) = (root, volumeID, xattropLocks, presence)
+        identity = Mutex(volumeID)
+        (self.root, self.xattropLocks, self.presence) = (root, xattropLocks, presence)
+    }
+
+    var volumeID: Gfid? { identity.withLock { $0 } }
+
+    /// Written only where there is none: of two processes that start at the same time one decides for both.
+    func adopt(volumeID wanted: Gfid) throws(FopError) -> Gfid {
+        if let known = volumeID { return known }
+        var found = wanted
+        do throws(FopError) {
+            try root.setXattr(Self.volumeIDKey, wanted.bytes, flags: Int32(XATTR_CREATE))
+        } catch {
+            guard error == .exists else { throw error }
+            guard let theirs = try root.xattr(Self.volumeIDKey).flatMap({ Gfid(bytes: $0) }) else { throw .io }
+            found = theirs
+        }
+        identity.withLock { $0 = found }
+        return found
     }
 
     // MARK: - Reaching objects by gfid

@@ -54,6 +54,8 @@ public final class PosixTranslator: LocalBrick {
 
     public var volumeID: Gfid? { opened.withLock { $0?.volumeID } }
 
+    public func adopt(volumeID: Gfid) throws(FopError) -> Gfid { try brick.adopt(volumeID: volumeID) }
+
     /// The open brick. ENOTCONN before start, after stop, and after a failed health check.
     var brick: PosixBrick {
         get throws(FopError) {
