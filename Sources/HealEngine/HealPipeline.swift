@@ -34,8 +34,9 @@ public final class HealPipeline: Sendable {
         replicas.replicaSet.volume.log(level, message())
     }
 
-    /// Heals until `stop`, or until the task is cancelled: then waits for locks end too.
+    /// To be called when the graph was started. Heals until `stop`, or until the task is cancelled: then waits for locks end too.
     public func run() async {
+        replicas.watch.graphStarted(local: replicas.isLocal)
         await withDiscardingTaskGroup { group in
             group.addTask { await self.crawlFromTimeToTime() }
             group.addTask { await self.sampleFromTimeToTime() }

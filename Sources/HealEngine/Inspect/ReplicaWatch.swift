@@ -11,6 +11,7 @@ final class ReplicaWatch: Translator {
         var isUp = false
         /// How often it went down: locks taken before the last time are gone.
         var losses: UInt64 = 0
+        var wasHeard = false
     }
     enum Change: Equatable, Sendable { case cameUp(Int), wentDown(Int) }
 
@@ -29,6 +30,7 @@ final class ReplicaWatch: Translator {
     func notify(_ event: GraphEvent, from subvolume: any Translator) {
         guard let position = subvolumes.firstIndex(where: { $0 === subvolume }) else { return }
         let change: Change? = replicas.withLock { replicas in
+            replicas[position].wasHeard = true
             switch event {
             case .subvolumeUp:
                 guard !replicas[position].isUp else { return nil }
@@ -42,6 +44,14 @@ final class ReplicaWatch: Translator {
             }
         }
         if let change { listener.withLock { $0 }?(change) }
+    }
+
+    /// An embedded brick that has started serves, whether it says so or not: to be called when the graph has.
+    func graphStarted(local: [Bool]) {
+        let came = replicas.withLock { replicas in
+            local.indices.filter { local[$0] && !replicas[$0].wasHeard && !replicas[$0].isUp }
+        }
+        for position in came { notify(.subvolumeUp, from: subvolumes[position]) }
     }
 
     var states: [Replica] { replicas.withLock { $0 } }

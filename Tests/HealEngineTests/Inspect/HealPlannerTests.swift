@@ -55,7 +55,8 @@ import TranslatorCore
             }, newest: s.refused.contains(0) ? .mayBeOpen(until: nil) : s.newest)
     }
     static func decide(
-        _ s: Situation, hasAsked: Bool = true, wholeFilesFrom: MonotonicTime? = nil, planner: HealPlanner = HealPlanner(quorum: .none)
+        _ s: Situation, hasAsked: Bool = true, wholeFilesFrom: MonotonicTime? = nil,
+        planner: HealPlanner = HealPlanner(quorum: .none)
     ) -> HealDecision {
         planner.decide(
             facts(s), epochs: { _ in view(s) }, hasAsked: hasAsked, now: MonotonicTime(nanoseconds: 1000),
@@ -123,7 +124,8 @@ import TranslatorCore
             if plan.target == nil { return "afr" }
             let sink = plan.sinks[0]
             if case .ranges(let ranges) = sink.work {
-                return "range \(ranges.ranges.flatMap { Array($0.start..<$0.end) }) off \(sink.takenOff) healed +\(sink.epochs)"
+                return
+                    "range \(ranges.ranges.flatMap { Array($0.start..<$0.end) }) off \(sink.takenOff) healed +\(sink.epochs)"
             }
             return "whole off \(sink.takenOff) healed +\(sink.epochs)"
         }
@@ -142,12 +144,16 @@ import TranslatorCore
 
     @Test func `no decision takes off more than was read, or touches an epoch that may be open`() {
         for situation in Self.all {
-            guard case .copy(let plan) = Self.decide(situation), let sink = plan.sinks.first, plan.target != nil else { continue }
+            guard case .copy(let plan) = Self.decide(situation), let sink = plan.sinks.first, plan.target != nil else {
+                continue
+            }
             let left = situation.pending - Int(sink.takenOff)
             #expect(sink.takenOff >= 0 && left >= 0, "\(situation)")
             #expect(Int(sink.epochs) <= situation.missing, "\(situation)")
             if plan.isEpochOpen, case .whole = sink.work {
-                #expect(left >= Self.unit * min(2, situation.pending / Self.unit), "\(situation): an open epoch is taken off")
+                #expect(
+                    left >= Self.unit * min(2, situation.pending / Self.unit),
+                    "\(situation): an open epoch is taken off")
             }
             if case .ranges = sink.work {
                 #expect(Int(sink.takenOff) == Self.unit * Int(sink.epochs), "\(situation)")
@@ -264,7 +270,8 @@ import TranslatorCore
         let planner = HealPlanner(quorum: .auto)
         let decide = { (facts: HealFacts) in
             planner.decide(
-                facts, epochs: { _ in preconditionFailure("not asked") }, hasAsked: false, now: MonotonicTime(nanoseconds: 0))
+                facts, epochs: { _ in preconditionFailure("not asked") }, hasAsked: false,
+                now: MonotonicTime(nanoseconds: 0))
         }
         guard case .copy(let plan) = decide(facts) else {
             Issue.record("no plan")
@@ -284,7 +291,8 @@ import TranslatorCore
         iatt.size = 10
         let facts = HealFacts(gfid: .root, matrix: matrix, bypass: bypass, iatts: [iatt, iatt], markRefused: [])
         let decision = HealPlanner(quorum: .none).decide(
-            facts, epochs: { _ in preconditionFailure("not asked") }, hasAsked: false, now: MonotonicTime(nanoseconds: 0))
+            facts, epochs: { _ in preconditionFailure("not asked") }, hasAsked: false,
+            now: MonotonicTime(nanoseconds: 0))
         #expect(decision == .splitBrain(accused: [0, 1]))
     }
 }

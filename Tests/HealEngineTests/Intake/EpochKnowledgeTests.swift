@@ -11,18 +11,21 @@ import TranslatorCore
     static let now = MonotonicTime(nanoseconds: 10)
 
     static func record(
-        _ kind: WriteRecord.Kind, _ generation: Int32, _ sequence: UInt64, writer: Gfid = writer, gfid: Gfid = file.gfid,
+        _ kind: WriteRecord.Kind, _ generation: Int32, _ sequence: UInt64, writer: Gfid = writer,
+        gfid: Gfid = file.gfid,
         target: UInt16 = 0
     ) -> WriteRecord {
         WriteRecord(
-            volume: .none, replicaSet: 0, target: target, writer: writer, boot: .none, gfid: gfid, generation: generation,
+            volume: .none, replicaSet: 0, target: target, writer: writer, boot: .none, gfid: gfid,
+            generation: generation,
             sequence: sequence, kind: kind)
     }
     static func range(_ offset: UInt64, _ bytes: UInt64) -> WriteRecord.Kind { .range(offset: offset, bytes: bytes) }
 
     @Test func `an epoch is complete when as many distinct records came as its close says, in any order`() {
         let records = [
-            Self.record(Self.range(0, 10), 4, 1), Self.record(Self.range(5, 10), 4, 2), Self.record(Self.range(90, 1), 4, 3),
+            Self.record(Self.range(0, 10), 4, 1), Self.record(Self.range(5, 10), 4, 2),
+            Self.record(Self.range(90, 1), 4, 3),
             Self.record(.close(records: 3, isExact: true), 4, 4),
         ]
         var numbers = SystemRandomNumberGenerator()
@@ -71,7 +74,8 @@ import TranslatorCore
     @Test func `a run ends at the first epoch that is not complete`() {
         var knowledge = EpochKnowledge()
         for generation in [3, 4, 6, 7] as [Int32] {
-            _ = knowledge.learn(Self.record(.close(records: 0, isExact: true), generation, UInt64(generation)), at: Self.now)
+            _ = knowledge.learn(
+                Self.record(.close(records: 0, isExact: true), generation, UInt64(generation)), at: Self.now)
         }
         #expect(knowledge.run(Self.file, from: 3, through: 9).length == 2)
         #expect(knowledge.run(Self.file, from: 3, through: 3).length == 1)
