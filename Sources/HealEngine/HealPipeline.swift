@@ -59,15 +59,30 @@ public final class HealPipeline: Sendable {
 
     // Intake.
 
-    /// A record arrived. Cheap; from any thread.
-    public func received(_ record: WriteRecord) {
-        guard Int(record.target) < replicas.all.count else { return }
+    /// Records arrived, published or replayed. Cheap; from any thread.
+    public func received(_ records: [WriteRecord]) {
         let now = time.now()
-        let consequence = state.withLock { $0.received(record, at: now) }
-        if consequence.wakesHeals { healsWake.signal() }
-        if consequence.wakesCrawl { crawlWake.signal() }
-        if let writer = consequence.newWriter { listener.happened(.writerAppeared(writer)) }
-        if consequence.lostRecords { listener.happened(.recordsLost(writer: record.writer)) }
+        let wakes = state.withLock { state in
+            var wakes = false
+            for record in records where Int(record.target) < replicas.all.count {
+                if state.received(record, at: now) { wakes = true }
+            }
+            return wakes
+        }
+        if wakes { healsWake.signal() }
+    }
+    public func received(_ record: WriteRecord) { received([record]) }
+
+    /// What this writer published before it was heard is not known; what it marked is in the index.
+    public func writerAppeared(_ writer: Gfid) {
+        listener.happened(.writerAppeared(writer))
+        crawl()
+    }
+
+    /// Records went, and nobody can bring them back: which files they were of, the index knows.
+    public func recordsLost(of writer: Gfid) {
+        listener.happened(.recordsLost(writer: writer))
+        crawl()
     }
 
     /// This writer will not publish any more: what it left open is looked at now, and again when it counts as drained.
@@ -116,7 +131,10 @@ public final class HealPipeline: Sendable {
             guard isWanted else { continue }
             state.withLock { $0.schedule.crawlBegan() }
             let failures = await IndexCrawl(replicas: replicas).run { gfid in await self.crawled(gfid) }
-            state.withLock { $0.crawlFailures = failures }
+            state.withLock { state in
+                state.crawlFailures = failures
+                state.hasCrawled = true
+            }
             for (replica, error) in failures where error != .notConnected {
                 log(.warning, "the index of \(replicas.names[replica]) cannot be read: \(error)")
             }
@@ -168,12 +186,14 @@ public final class HealPipeline: Sendable {
         let tally = HealTally()
         let started = time.now()
         state.withLock { $0.ledger.started(gfid, tally, at: started) }
-        let report = await FileHeal(
+        var report = await FileHeal(
             replicas: replicas, gfid: gfid, settings: settings, context: self, tally: tally
         ).run()
         let (now, wall) = (time.now(), time.wallClock())
+        report.took = now - started
+        let ended = report
         let aftermath = state.withLock {
-            $0.finished(report, names: replicas.names, settings: settings, at: now, wall: wall)
+            $0.finished(ended, names: replicas.names, settings: settings, at: now, wall: wall)
         }
         healsWake.signal()
         if let target = report.plan?.target {
@@ -193,15 +213,20 @@ public final class HealPipeline: Sendable {
     private func sampleFromTimeToTime() async {
         while !Task.isCancelled {
             sample()
+            let now = time.now()
+            if state.withLock({ $0.wantForgotten(at: now) }) { healsWake.signal() }
             do { try await time.sleep(for: .seconds(1)) } catch { return }
         }
     }
     func sample() {
         let (now, wall) = (time.now(), time.wallClock())
         state.withLock { state in
-            state.ledger.sample(state.knowledge, at: now, wall: wall, isPaused: state.isPaused)
+            state.ledger.sample(
+                state.knowledge, filesLeft: state.filesLeft, at: now, wall: wall, isPaused: state.isPaused)
         }
     }
+
+    func wakeHeals() { healsWake.signal() }
 
     // Operators.
 

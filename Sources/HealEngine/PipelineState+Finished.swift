@@ -88,11 +88,22 @@ extension PipelineState {
             gfid: report.gfid, sinks: sinks, method: method, reason: report.plan?.reason ?? "",
             bytesMoved: report.bytesMoved, bytesSkipped: report.bytesSkipped,
             took: active.map { now - $0.started } ?? .zero, finished: wall)
+        noteForeignHeals(report)
         ledger.counters.healsCompleted += 1
         ledger.counters.healedBytes[method, default: 0] &+= report.bytesMoved
         ledger.counters.skippedBytes &+= report.bytesSkipped
         ledger.recorded(heal)
         return heal
+    }
+
+    /// The counts of bypass epochs alone are 65,536 for each that is not healed; fewer: somebody else took some off.
+    private mutating func noteForeignHeals(_ report: HealReport) {
+        guard let plan = report.plan, let target = plan.target else { return }
+        let isForeign = plan.sinks.contains {
+            Int(plan.facts.matrix.counts[target][$0.replica].data)
+                < Int(BypassCounts.epochUnit) * Int(plan.facts.bypass[target][$0.replica].missing)
+        }
+        if isForeign { ledger.foreignHealsSeen += 1 }
     }
 
     private func putOff(

@@ -20,7 +20,6 @@ struct PipelineState: Sendable {
 
     var schedule: HealSchedule
     var knowledge = EpochKnowledge()
-    var sequences = RecordSequences()
     var quarantine: Quarantine
     var ledger = HealLedger()
     var waiters: [Gfid: [Waiter]] = [:]
@@ -29,6 +28,8 @@ struct PipelineState: Sendable {
     var isPaused = false
     var isStopping = false
     var isCrawlWanted = true
+    /// The indices were walked at least once: what is marked is known.
+    var hasCrawled = false
     var crawlFailures: [Int: FopError] = [:]
     private var marksFoundFree: [MarkKey: MonotonicTime] = [:]
     private var wholeFilePauses: [Gfid: (count: Int, from: MonotonicTime)] = [:]
@@ -38,36 +39,19 @@ struct PipelineState: Sendable {
         quarantine = Quarantine(retryMin: settings.retryMin, retryMax: settings.retryMax)
     }
 
-    /// What a record asks for.
-    struct Consequence: Equatable, Sendable {
-        var wakesHeals = false
-        var wakesCrawl = false
-        var newWriter: Gfid?
-        var lostRecords = false
-    }
-
-    mutating func received(_ record: WriteRecord, at now: MonotonicTime) -> Consequence {
-        var consequence = Consequence()
+    /// Takes in what a writer published. True when a heal may start because of it.
+    mutating func received(_ record: WriteRecord, at now: MonotonicTime) -> Bool {
         ledger.counters.recordsReceived += record.isPublished ? 1 : 0
-        switch sequences.received(record, at: now) {
-        case .newWriter:
-            // What it published before it was heard is not known; what it marked is in the index.
-            (consequence.newWriter, consequence.wakesCrawl) = (record.writer, true)
-        case .gap: (consequence.lostRecords, consequence.wakesCrawl) = (true, true)
-        case .inOrder, .late, .duplicate: break
-        }
-        (ledger.counters.recordsLost, ledger.counters.recordGaps, ledger.counters.recordsDuplicate) =
-            (Int(clamping: sequences.lost), Int(clamping: sequences.gaps), Int(clamping: sequences.duplicates))
         switch knowledge.learn(record, at: now) {
-        case .range: ledger.noted(record.gfid, since: now)
+        case .range(let isNew):
+            if !isNew { ledger.counters.recordsDuplicate += 1 }
+            ledger.noted(record.gfid, since: now)
+            return false
         case .closed:
             ledger.noted(record.gfid, since: now)
-            consequence.wakesHeals = want(record.gfid, .recorded)
-        case .ignored:
-            if record.kind == .wanted { consequence.wakesHeals = want(record.gfid, .promoted) }
+            return want(record.gfid, .recorded)
+        case .ignored: return record.kind == .wanted && want(record.gfid, .promoted)
         }
-        if consequence.wakesCrawl { isCrawlWanted = true }
-        return consequence
     }
 
     /// True when a heal may start because of it.
@@ -81,6 +65,15 @@ struct PipelineState: Sendable {
             isCrawlWanted = true
             return false
         }
+    }
+
+    /// Files that are behind and that nobody looks after: their close was lost. True when there are any.
+    mutating func wantForgotten(at now: MonotonicTime) -> Bool {
+        let forgotten = ledger.behind.filter { gfid, since in
+            now - since > .seconds(5) && !schedule.isWaiting(gfid) && !schedule.isInFlight(gfid)
+                && schedule.putOff(gfid) == nil
+        }
+        return forgotten.keys.sorted().map { want($0, .crawled) }.contains(true)
     }
 
     mutating func nextFile(at now: MonotonicTime) -> Gfid? {

@@ -33,6 +33,7 @@ struct HealReport: Sendable {
     var confirmed: [Int: Int32] = [:]
     /// By target: everything up to this epoch was found healed.
     var settled: [Int: Int32] = [:]
+    var took = Duration.zero
     var bytesMoved: UInt64 = 0, bytesSkipped: UInt64 = 0
 
     init(_ gfid: Gfid, _ outcome: Outcome, plan: HealPlan? = nil) {

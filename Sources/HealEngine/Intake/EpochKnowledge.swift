@@ -45,7 +45,9 @@ struct EpochKnowledge: Sendable {
 
     private struct KnownFile: Sendable {
         var epochs: [Int32: [Gfid: Epoch]] = [:]
-        var cost = 0
+        /// What is told of epochs up to here again, by a replay, is no news.
+        var healedThrough = Int32.min
+        var cost = 1
         var touched: UInt64 = 0
     }
 
@@ -73,6 +75,7 @@ struct EpochKnowledge: Sendable {
     /// Takes in a record, published or replayed; twice is as good as once.
     mutating func learn(_ record: WriteRecord, at now: MonotonicTime) -> Lesson {
         let file = File(gfid: record.gfid, target: Int(record.target))
+        if let known = files[file], record.generation <= known.healedThrough { return .ignored }
         switch record.kind {
         case .range(let offset, let bytes):
             guard record.sequence < .max else { return .ignored }
@@ -98,7 +101,7 @@ struct EpochKnowledge: Sendable {
     /// complete by that alone.
     mutating func learn(_ account: JournalExplanation, at now: MonotonicTime) {
         let file = File(gfid: account.gfid, target: Int(account.target))
-        for epoch in account.epochs {
+        for epoch in account.epochs where epoch.generation > files[file]?.healedThrough ?? .min {
             for record in epoch.ranges { _ = learn(record, at: now) }
             change(file, epoch.generation, account.writer, at: now) { known in
                 if let close = epoch.close { known.close = Epoch.Close(records: close.isExact ? close.records : nil) }
@@ -113,9 +116,9 @@ struct EpochKnowledge: Sendable {
     ) -> Result {
         touches += 1
         targets.insert(file.target)
+        let before = files[file]?.cost ?? 0
         var known = files.removeValue(forKey: file) ?? KnownFile()
         var epoch = known.epochs[generation]?[writer] ?? Epoch(heard: now)
-        let before = known.cost
         known.cost -= known.epochs[generation]?[writer]?.cost ?? 0
         let result = body(&epoch)
         known.cost += epoch.cost
@@ -147,12 +150,13 @@ struct EpochKnowledge: Sendable {
     mutating func healed(_ file: File, through generation: Int32) {
         guard var known = files[file] else { return }
         let before = known.cost
+        known.healedThrough = max(known.healedThrough, generation)
         for (number, writers) in known.epochs where number <= generation {
             known.cost -= writers.values.reduce(0) { $0 + $1.cost }
             known.epochs[number] = nil
         }
         cost += known.cost - before
-        files[file] = known.epochs.isEmpty ? nil : known
+        files[file] = known
     }
 
     // Questions.
@@ -210,6 +214,8 @@ struct EpochKnowledge: Sendable {
     /// Replicas that any record named as its writer's target.
     private(set) var targets: Set<Int> = []
 
-    var knownFiles: [File] { Array(files.keys) }
-    var isEmpty: Bool { files.isEmpty }
+    /// Files with epochs that are not healed.
+    var knownFiles: [File] { files.filter { !$0.value.epochs.isEmpty }.map(\.key) }
+    /// Nothing waits to be healed, as far as is known.
+    var isEmpty: Bool { files.values.allSatisfy(\.epochs.isEmpty) }
 }

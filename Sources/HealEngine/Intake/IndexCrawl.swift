@@ -25,6 +25,13 @@ struct IndexCrawl: Sendable {
         return failures
     }
 
+    /// All names in the indices of one replica.
+    func names(of replica: Int) async throws(FopError) -> Set<Gfid> {
+        var found: Set<Gfid> = []
+        for index in Self.indices { try await read(index, of: replicas.replicas[replica]) { found.insert($0) } }
+        return found
+    }
+
     private func directory(_ index: String, of replica: any Translator) async throws(FopError) -> Inode {
         let root = replicas.environment.inodes.inode(.root, type: .directory)
         let answer = try await replica.getxattr(GetxattrRequest(.inode(root), name: index), in: .healer())

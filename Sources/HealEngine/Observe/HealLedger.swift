@@ -66,12 +66,14 @@ struct HealLedger: Sendable {
     }
     var doneBytes: UInt64 { active.values.reduce(finishedBytes) { $0 &+ $1.tally.progress.done } }
 
-    mutating func sample(_ knowledge: EpochKnowledge, at now: MonotonicTime, wall: Timestamp, isPaused: Bool) {
+    mutating func sample(
+        _ knowledge: EpochKnowledge, filesLeft: Int, at now: MonotonicTime, wall: Timestamp, isPaused: Bool
+    ) {
         meter.take(
             HealMeter.Sample(
-                time: now, doneBytes: doneBytes, leftBytes: behind.isEmpty && active.isEmpty ? 0 : leftBytes(knowledge),
-                leftFiles: behind.count, isPaused: isPaused))
-        if behind.isEmpty { lastClean = wall }
+                time: now, doneBytes: doneBytes, leftBytes: filesLeft == 0 ? 0 : leftBytes(knowledge),
+                leftFiles: filesLeft, isPaused: isPaused))
+        if filesLeft == 0 { lastClean = wall }
     }
 }
 

@@ -130,7 +130,7 @@ import TranslatorCore
         _ = knowledge.learn(Self.record(.close(records: 2, isExact: true), 1, 3), at: Self.now)
         #expect(!knowledge.isComplete(Self.file, 1))
         for file in knowledge.knownFiles { knowledge.forget(file) }
-        #expect(knowledge.cost == 0)
+        #expect(knowledge.isEmpty && knowledge.cost == 0)
     }
 
     @Test func `healed epochs are forgotten, newer ones are not`() {
@@ -144,53 +144,9 @@ import TranslatorCore
         knowledge.healed(Self.file, through: 3)
         #expect(knowledge.backlog(Self.file)! == (MonotonicTime(nanoseconds: 4), 2, 20))
         knowledge.healed(Self.file, through: 5)
-        #expect(knowledge.isEmpty && knowledge.cost == 0)
-    }
-}
-
-@Suite struct RecordSequencesTests {
-    static func record(_ byte: UInt8, _ sequence: UInt64) -> WriteRecord {
-        EpochKnowledgeTests.record(
-            .range(offset: 0, bytes: 1), 1, sequence, gfid: Gfid(high: UInt64(byte) << 56, low: 1))
-    }
-    static func heartbeat(_ byte: UInt8, _ sequence: UInt64) -> WriteRecord {
-        var sequences = Array(repeating: UInt64(0), count: 256)
-        sequences[Int(byte)] = sequence
-        return EpochKnowledgeTests.record(.heartbeat(sequences: sequences), 0, 0, gfid: .none)
-    }
-    static let now = MonotonicTime(nanoseconds: 0)
-
-    @Test func `a gap is noticed by the next record of the same first byte`() {
-        var sequences = RecordSequences()
-        #expect(sequences.received(Self.record(9, 1), at: Self.now) == .newWriter)
-        #expect(sequences.received(Self.record(9, 2), at: Self.now) == .inOrder)
-        #expect(sequences.received(Self.record(8, 5), at: Self.now) == .inOrder, "the first word from this byte")
-        #expect(sequences.received(Self.record(9, 6), at: Self.now) == .gap(3))
-        #expect(sequences.firstMissing(EpochKnowledgeTests.writer, byte: 9) == 3)
-        #expect(sequences.lost == 3 && sequences.gaps == 1)
-    }
-
-    @Test func `a heartbeat betrays what was lost at the end of a burst`() {
-        var sequences = RecordSequences()
-        _ = sequences.received(Self.heartbeat(9, 0), at: Self.now)
-        #expect(sequences.received(Self.record(9, 1), at: Self.now) == .inOrder)
-        #expect(sequences.received(Self.heartbeat(9, 1), at: Self.now) == .inOrder)
-        #expect(sequences.received(Self.heartbeat(9, 3), at: Self.now) == .gap(2))
-        #expect(sequences.received(Self.heartbeat(9, 3), at: Self.now) == .inOrder, "it is told once")
-    }
-
-    @Test func `what comes late is not lost, what comes twice is a duplicate`() {
-        var sequences = RecordSequences()
-        for number in [1, 4, 3, 3, 2] as [UInt64] { _ = sequences.received(Self.record(1, number), at: Self.now) }
-        #expect(sequences.lost == 0 && sequences.duplicates == 1)
-        #expect(sequences.firstMissing(EpochKnowledgeTests.writer, byte: 1) == nil)
-    }
-
-    @Test func `a request to heal now is not counted`() {
-        var sequences = RecordSequences()
-        _ = sequences.received(Self.record(1, 1), at: Self.now)
-        let wanted = EpochKnowledgeTests.record(.wanted, 1, 0, gfid: Gfid(high: 1 << 56, low: 1))
-        #expect(sequences.received(wanted, at: Self.now) == .inOrder)
-        #expect(sequences.received(Self.record(1, 2), at: Self.now) == .inOrder)
+        #expect(knowledge.isEmpty && knowledge.cost == 1)
+        // A replay tells of them once more.
+        #expect(knowledge.learn(Self.record(Self.range(0, 10), 4, 4), at: Self.now) == .ignored)
+        #expect(knowledge.learn(Self.record(Self.range(0, 10), 6, 6), at: Self.now) == .range(isNew: true))
     }
 }
