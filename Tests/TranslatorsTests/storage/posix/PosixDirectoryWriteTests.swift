@@ -298,10 +298,13 @@ struct PosixDirectoryWriteTests {
         #expect(await failure { _ = try await brick.lookup("d") } == .noEntry)
         #expect(ScratchBrick.status(brick.path(".glusterfs/landfill/\(directory.gfid)")) != nil)
         #expect(ScratchBrick.status(brick.handle(file.inode.gfid)) != nil)
-        #expect(await eventually { clock.sleeperCount == 2 })
+        #expect(await eventually(within: .seconds(60)) { clock.sleeperCount == 2 })
         clock.advance(by: .seconds(10))
-        #expect(await eventually { ScratchBrick.status(brick.path(".glusterfs/landfill/\(directory.gfid)")) == nil })
-        #expect(await eventually { ScratchBrick.status(brick.handle(directory.gfid)) == nil })
+        #expect(
+            await eventually(within: .seconds(60)) {
+                ScratchBrick.status(brick.path(".glusterfs/landfill/\(directory.gfid)")) == nil
+            })
+        #expect(await eventually(within: .seconds(60)) { ScratchBrick.status(brick.handle(directory.gfid)) == nil })
         for gone in [directory.gfid, inner.gfid, file.inode.gfid] {
             #expect(ScratchBrick.status(brick.handle(gone)) == nil)
         }

@@ -48,9 +48,9 @@ struct PosixHealthTests {
             return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
         }
         #expect(stamp() == "2023-11-14 22:13:20 +0000")
-        #expect(await eventually { clock.sleeperCount == 2 })
+        #expect(await eventually(within: .seconds(60)) { clock.sleeperCount == 2 })
         clock.advance(by: .seconds(30))
-        #expect(await eventually { stamp() == "2023-11-14 22:13:50 +0000" })
+        #expect(await eventually(within: .seconds(60)) { stamp() == "2023-11-14 22:13:50 +0000" })
         await graph.stop()
         #expect(clock.sleeperCount == 0)
     }
@@ -65,12 +65,12 @@ struct PosixHealthTests {
         let entry = NewEntry(parent: root, name: "file", inode: inode)
         _ = try await posix.create(CreateRequest(entry: entry, fd: fd, mode: 0o644), in: frame)
         #expect(listener.heard == ["up"])
-        #expect(await eventually { clock.sleeperCount == 2 })
+        #expect(await eventually(within: .seconds(60)) { clock.sleeperCount == 2 })
         // The stamp cannot be written any more.
         unlink(scratch.appending(".glusterfs/health_check"))
         mkdir(scratch.appending(".glusterfs/health_check"), 0o755)
         clock.advance(by: .seconds(30))
-        #expect(await eventually { listener.heard == ["up", "down"] })
+        #expect(await eventually(within: .seconds(60)) { listener.heard == ["up", "down"] })
         #expect(await failure { _ = try await posix.lookup(LookupRequest(.inode(root)), in: frame) } == .notConnected)
         #expect(
             await failure { _ = try await posix.readv(ReadRequest(fd: fd, offset: 0, bytes: 1), in: frame) }
@@ -89,18 +89,25 @@ struct PosixHealthTests {
     @Test func `a check that hangs counts as failed after its timeout`() async throws {
         // Goal: a dead disk, on which calls never return, takes the brick down. Method: work that never ends by itself.
         let clock = ManualClock()
-        let release = Atomic<Bool>(false)
+        let ended = Atomic<Int>(0)
         let outcome = Task {
-            await ThreadWork.run(name: "hangs", timeout: .seconds(20), on: clock) { isGivenUp in
+            let outcome = await ThreadWork.run(name: "hangs", timeout: .seconds(20), on: clock) { isGivenUp in
                 while !isGivenUp() { usleep(1000) }
-                release.store(true, ordering: .relaxed)
-                return 1
+                ended.add(1, ordering: .relaxed)
             }
+            ended.add(1, ordering: .relaxed)
+            return outcome
         }
-        #expect(await eventually { clock.sleeperCount == 1 })
-        clock.advance(by: .seconds(20))
-        guard case .timedOut = await outcome.value else { Issue.record("not timed out"); return }
-        #expect(await eventually { release.load(ordering: .relaxed) })
+        // The task's end, and the work's own: it is told to give up.
+        #expect(
+            await eventually(within: .seconds(60)) {
+                clock.advanceToNextDeadline()
+                return ended.load(ordering: .relaxed) == 2
+            })
+        guard case .timedOut = await outcome.value else {
+            Issue.record("not timed out")
+            return
+        }
     }
 
     @Test func `work that is cancelled is given up`() async throws {
@@ -120,7 +127,7 @@ struct PosixHealthTests {
     @Test func `an interval of zero checks nothing`() async throws {
         let scratch = TemporaryDirectory("posix-health"), clock = ManualClock()
         let (graph, _, _) = try await watched(scratch.path, clock, options: "    option health-check-interval 0")
-        #expect(await eventually { clock.sleeperCount == 1 })
+        #expect(await eventually(within: .seconds(60)) { clock.sleeperCount == 1 })
         await graph.stop()
     }
 }

@@ -135,13 +135,13 @@ struct PosixStartTests {
         // Any program of that name that holds the directory, as brick processes do.
         let program = scratch.appending("glusterfsd")
         try copyProgram("/bin/sleep", to: program)
-        let pid = try spawn(program, ["glusterfsd", "60"], holding: brick)
-        defer { reap(pid) }
+        let server = try #require(ChildProcess(program, ["60"], holding: brick))
+        defer { server.stop() }
         let linked = scratch.appending("linked")
         symlink(brick, linked)
         for path in [brick, linked] {
             let sentence = await refusal(of: path)
-            #expect(sentence?.contains("glusterfsd (process \(pid)) serves it") == true)
+            #expect(sentence?.contains("glusterfsd (process \(server.pid)) serves it") == true)
         }
         #expect(ScratchBrick.status(brick + "/.glusterfs") == nil)
         #expect(await refusal(of: scratch.subdirectory("free")) == nil)
@@ -153,23 +153,5 @@ struct PosixStartTests {
         while copy_file_range(from, nil, to, nil, 1 << 20, 0) > 0 {}
         close(from)
         close(to)
-    }
-
-    private func spawn(_ program: String, _ arguments: [String], holding directory: String) throws -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 9, directory, O_RDONLY | O_DIRECTORY, 0)
-        var pid = pid_t()
-        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        defer { argv.forEach { free($0) } }
-        try #require(posix_spawn(&pid, program, &actions, nil, &argv, Glibc.environ) == 0)
-        return pid
-    }
-
-    private func reap(_ pid: pid_t) {
-        kill(pid, SIGKILL)
-        var status: Int32 = 0
-        waitpid(pid, &status, 0)
     }
 }
