@@ -38,6 +38,8 @@ public protocol WriterWatch: Sendable {
 public protocol HealListener: Sendable {
     /// `sink` has everything that `target` was written up to the epoch `generation`.
     func confirmed(_ gfid: Gfid, generation: Int32, target: Int, sink: Int)
+    /// Every replica has what `target` was written up to `generation`: nobody needs its journal for that any more.
+    func settled(_ gfid: Gfid, through generation: Int32, target: Int)
     func happened(_ change: HealEvent.Change)
 }
 
@@ -47,5 +49,6 @@ public struct NoEdges: ExplanationSource, WriterWatch, HealListener {
     public func explain(_ question: EpochQuestion) async -> [JournalExplanation] { [] }
     public func life(of writer: Gfid, target: Int) async -> WriterLife { .alive }
     public func confirmed(_ gfid: Gfid, generation: Int32, target: Int, sink: Int) {}
+    public func settled(_ gfid: Gfid, through generation: Int32, target: Int) {}
     public func happened(_ change: HealEvent.Change) {}
 }

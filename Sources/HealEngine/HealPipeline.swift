@@ -11,7 +11,7 @@ import TranslatorCore
 /// the executor that `run` is called on.
 public final class HealPipeline: Sendable {
     let replicas: HealReplicas
-    let settings: HealSettings
+    private let knobs: Mutex<HealSettings>
     let explanations: any ExplanationSource
     let writers: any WriterWatch
     let listener: any HealListener
@@ -24,9 +24,19 @@ public final class HealPipeline: Sendable {
         writers: any WriterWatch = NoEdges(), listener: any HealListener = NoEdges()
     ) {
         replicas = HealReplicas(set)
-        (self.settings, self.explanations, self.writers, self.listener) = (settings, explanations, writers, listener)
+        (self.explanations, self.writers, self.listener) = (explanations, writers, listener)
+        knobs = Mutex(settings)
         state = Mutex(PipelineState(settings))
         replicas.watch.onChange { [weak self] change in self?.replicaChanged(change) }
+    }
+
+    /// What holds for heals that start from now on.
+    public var settings: HealSettings { knobs.withLock { $0 } }
+    /// Takes new values; queue sizes stay as they were.
+    public func reconfigure(_ settings: HealSettings) {
+        knobs.withLock { $0 = settings }
+        state.withLock { $0.schedule.inFlightMax = settings.filesInFlight }
+        healsWake.signal()
     }
 
     var time: any TimeSource { replicas.environment.time }
@@ -83,6 +93,15 @@ public final class HealPipeline: Sendable {
     public func recordsLost(of writer: Gfid) {
         listener.happened(.recordsLost(writer: writer))
         crawl()
+    }
+
+    /// These may have something to heal: a dead writer's journal names them.
+    public func mayBeBehind(_ gfids: some Sequence<Gfid>) {
+        let share = settings.share
+        let wakes = state.withLock { state in
+            gfids.filter { share.contains($0.firstByte) }.map { state.want($0, .recorded) }.contains(true)
+        }
+        if wakes { healsWake.signal() }
     }
 
     /// This writer will not publish any more: what it left open is looked at now, and again when it counts as drained.
@@ -147,13 +166,12 @@ public final class HealPipeline: Sendable {
         }
     }
 
+    /// Not behind until a heal has seen that it is: an entry may be stale, or of another kind.
     private func crawled(_ gfid: Gfid) async {
+        guard settings.share.contains(gfid.firstByte) else { return }
         while true {
-            let now = time.now()
             let (isTaken, wakes) = state.withLock { state -> (Bool, Bool) in
                 guard state.schedule.hasRoom || state.isStopping else { return (false, false) }
-                // Not behind until a heal has seen that it is: an entry may be stale, or of another kind.
-                _ = now
                 return (true, state.want(gfid, .crawled))
             }
             if wakes { healsWake.signal() }
@@ -201,6 +219,7 @@ public final class HealPipeline: Sendable {
                 listener.confirmed(gfid, generation: generation, target: target, sink: sink)
             }
         }
+        for (target, through) in aftermath.settled { listener.settled(gfid, through: through, target: target) }
         if let finished = aftermath.finished { listener.happened(.finished(finished)) }
         if let quarantined = aftermath.quarantined {
             listener.happened(.quarantined(quarantined))

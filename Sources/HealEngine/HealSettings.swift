@@ -29,6 +29,9 @@ public struct HealSettings: Equatable, Sendable {
     /// Whole-file heals of one file under an open epoch: the first pause, doubled each time up to `retryMax`.
     public var wholeFilePause = Duration.seconds(1)
 
+    /// First gfid bytes that this healer looks after, when several share a volume.
+    public var share: ClosedRange<UInt8> = 0...255
+
     public init() {}
 }
 

@@ -10,6 +10,8 @@ extension PipelineState {
         /// Its names in the indices are stale.
         var isGone = false
         var waiters: [Waiter] = []
+        /// By target: every replica has everything up to this epoch.
+        var settled: [Int: Int32] = [:]
     }
 
     mutating func finished(
@@ -19,7 +21,7 @@ extension PipelineState {
         let gfid = report.gfid
         let active = ledger.ended(gfid)
         let sinks = report.plan?.sinks.map { names[$0.replica] } ?? []
-        learnHealed(report)
+        aftermath.settled = learnHealed(report)
         switch report.outcome {
         case .clean(let others):
             ledger.found(
@@ -69,15 +71,17 @@ extension PipelineState {
     }
 
     /// Epochs that every replica has are no news any more.
-    private mutating func learnHealed(_ report: HealReport) {
-        for (target, through) in report.settled {
+    private mutating func learnHealed(_ report: HealReport) -> [Int: Int32] {
+        var settled = report.settled
+        if let plan = report.plan, let target = plan.target {
+            settled[target] = plan.facts.replicas.filter { $0 != target }.map {
+                report.confirmed[$0] ?? plan.facts.bypass[target][$0].healed
+            }.min()
+        }
+        for (target, through) in settled {
             knowledge.healed(EpochKnowledge.File(gfid: report.gfid, target: target), through: through)
         }
-        guard let plan = report.plan, let target = plan.target else { return }
-        let through = plan.facts.replicas.filter { $0 != target }.map {
-            report.confirmed[$0] ?? plan.facts.bypass[target][$0].healed
-        }.min()
-        if let through { knowledge.healed(EpochKnowledge.File(gfid: report.gfid, target: target), through: through) }
+        return settled
     }
 
     private mutating func account(

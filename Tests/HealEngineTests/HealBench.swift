@@ -120,6 +120,7 @@ final class BenchEdges: ExplanationSource, WriterWatch, HealListener {
     func confirmed(_ gfid: Gfid, generation: Int32, target: Int, sink: Int) {
         state.withLock { $0.confirmed.append((gfid, generation, sink)) }
     }
+    func settled(_ gfid: Gfid, through generation: Int32, target: Int) {}
     func happened(_ change: HealEvent.Change) { state.withLock { $0.happened.append(change) } }
     var questions: [EpochQuestion] { state.withLock { $0.questions } }
 }

@@ -32,7 +32,8 @@ public struct ControlDesk: Sendable {
                 var gfid: Gfid?
                 if let file { gfid = try await self.gfid(of: file) }
                 let count = pipeline.retry(gfid)
-                return .done(count == 0 ? "nothing of it was in quarantine" : "\(count) of the quarantine are tried now")
+                return .done(
+                    count == 0 ? "nothing of it was in quarantine" : "\(count) of the quarantine are tried now")
             case .heal(let file, let waits): return try await heal(file, waits: waits)
             }
         } catch {
@@ -43,7 +44,8 @@ public struct ControlDesk: Sendable {
     private func setPaused(_ isPaused: Bool) -> ControlReply {
         pipeline.setPaused(isPaused)
         pauseChanged(isPaused)
-        return .done(isPaused ? "paused: heals under way end, no other begins until healctl queue resume" : "heals go on")
+        return .done(
+            isPaused ? "paused: heals under way end, no other begins until healctl queue resume" : "heals go on")
     }
 
     private func heal(_ file: FileReference, waits: Bool) async throws(ControlFailure) -> ControlReply {
@@ -74,7 +76,8 @@ public struct ControlDesk: Sendable {
         case .gfid(let gfid): return gfid
         case .path(let path):
             guard let gfid = await pipeline.resolve(path) else {
-                throw ControlFailure(.unknownFile, "no file \(path) on any replica that is up; paths begin at the volume's root")
+                throw ControlFailure(
+                    .unknownFile, "no file \(path) on any replica that is up; paths begin at the volume's root")
             }
             return gfid
         }

@@ -72,7 +72,9 @@ extension HealPipeline {
     /// What one brick's indices hold, in GlusterFS's terms.
     func info(of replica: Int, entriesMax: Int) async -> BrickHealInfo {
         let brick = replicas.replicas[replica].localBrick?.brickDirectory ?? replicas.names[replica]
-        guard replicas.watch.states[replica].isUp else { return BrickHealInfo(brick: brick, isConnected: false, total: 0) }
+        guard replicas.watch.states[replica].isUp else {
+            return BrickHealInfo(brick: brick, isConnected: false, total: 0)
+        }
         var found: Set<Gfid> = []
         var isConnected = true
         do throws(FopError) {
@@ -91,7 +93,8 @@ extension HealPipeline {
                     isHealing: active.contains(gfid)))
         }
         return BrickHealInfo(
-            brick: brick, isConnected: isConnected, total: found.count, splitBrain: found.intersection(splitBrain).count,
+            brick: brick, isConnected: isConnected, total: found.count,
+            splitBrain: found.intersection(splitBrain).count,
             healing: found.intersection(active).count, entries: entries)
     }
 }

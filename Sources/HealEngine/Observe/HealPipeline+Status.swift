@@ -41,7 +41,9 @@ extension HealPipeline {
                 fractionDone: state.filesLeft == 0 ? 1 : meter.fractionDone,
                 eta: meter.eta, etaQuality: meter.etaQuality,
                 copies: copies(state, up, now: now), active: active,
-                quarantine: state.quarantine.entries.keys.sorted().prefix(1000).compactMap { state.quarantine.file($0) },
+                quarantine: state.quarantine.entries.keys.sorted().prefix(1000).compactMap {
+                    state.quarantine.file($0)
+                },
                 history: state.ledger.history,
                 writers: surroundings.writers.sorted { $0.key < $1.key }.map { writer, heard in
                     WriterStatus(writer: writer, target: target.map { replicas.names[$0] } ?? "", fresh: now - heard)

@@ -1,0 +1,85 @@
+import ArgumentParser
+import CPosix
+import Glibc
+import Logging
+import TranslatorCore
+
+/// `healer`: keeps the copies of a volume equal, from what bypass writers publish and from what their marks say.
+@main
+struct HealerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "healer",
+        abstract: "Heal the copies of a volume: copy what they missed, and take the marks off.",
+        discussion: discussion)
+
+    @Option(help: "The file that describes the volume's translators.")
+    var volfile: String
+    @Option(help: "The volume to heal; by default the last one of the volfile.")
+    var volumeName: String?
+    @Option(
+        help: "Where sockets and statedumps are; by default /run/volmount, or $XDG_RUNTIME_DIR/volmount without root.")
+    var runtimeDir: String?
+    @Option(
+        name: .short,
+        help: ArgumentHelp("An option, over what the volfile says; may be given again.", valueName: "name=value"))
+    var o: [String] = []
+    @Option(
+        help: "The least important lines that are logged: \(LogLevel.allCases.map { "\($0)" }.joined(separator: ", "))."
+    )
+    var logLevel = "info"
+    @Option(help: "Where log lines go; by default the terminal.")
+    var logFile: String?
+    @Flag(help: "Print every option with its value and where that comes from, and leave.")
+    var printConfig = false
+    @Flag(help: "Check volfile and options, and leave: exit code 2 and one sentence if they cannot be used.")
+    var checkConfig = false
+
+    private static var discussion: String {
+        OptionTable(title: "Options (-o)", HealerOptions.declarations).text()
+    }
+
+    func run() async throws {
+        do throws(HealerFailure) {
+            try await act()
+        } catch {
+            var line = "healer: \(error)\n"
+            line.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
+            throw ExitCode(error.code.rawValue)
+        }
+    }
+
+    private func act() async throws(HealerFailure) {
+        let options = try commandLine()
+        guard let level = LogLevel.allCases.first(where: { "\($0)" == logLevel }) else {
+            throw HealerFailure(.configuration, "--log-level cannot be \"\(logLevel)\"")
+        }
+        if printConfig || checkConfig {
+            let configuration = try HealerConfiguration(
+                volfilePath: volfile, volumeName: volumeName, commandLine: options)
+            if printConfig { print(configuration.printed, terminator: "") }
+            return
+        }
+        let file = try HealerLogFile(logFile)
+        LoggingSystem.bootstrap { _ in HealerLogHandler(file, level: Logger.Level(level)) }
+        let logger = Logger(label: "healer")
+        let log = Log(threshold: level) { level, volume, message in
+            logger.log(level: Logger.Level(level), "\(message)", metadata: ["volume": "\(volume)"])
+        }
+        try await HealingService(
+            volfilePath: volfile, volumeName: volumeName, commandLine: options, runtimeBase: runtimeDir, log: log,
+            reopenLog: { file.reopen() }
+        ).run()
+    }
+
+    private func commandLine() throws(HealerFailure) -> [(name: String, text: String)] {
+        var options: [(name: String, text: String)] = []
+        for word in o.flatMap({ $0.split(separator: ",") }) {
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2 else {
+                throw HealerFailure(.configuration, "-o \(word): write it as NAME=VALUE")
+            }
+            options.append((parts[0], parts[1]))
+        }
+        return options
+    }
+}

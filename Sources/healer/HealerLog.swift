@@ -1,0 +1,88 @@
+import CPosix
+import Glibc
+import Logging
+import Synchronization
+import TranslatorCore
+
+/// Where log lines are written: a file, reopened on SIGHUP after logrotate(8) moved it, or standard error.
+final class HealerLogFile: Sendable {
+    private let path: String?
+    private let descriptor: Mutex<Int32>
+
+    /// Throws one sentence when `path` cannot be appended to.
+    init(_ path: String?) throws(HealerFailure) {
+        self.path = path
+        descriptor = Mutex(try path.map { path throws(HealerFailure) in try Self.open(path) } ?? 2)
+    }
+
+    private static func open(_ path: String) throws(HealerFailure) -> Int32 {
+        let descriptor = cposix_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw HealerFailure(.startUp, "log file \(path): \(FopError.last)") }
+        return descriptor
+    }
+
+    func reopen() {
+        guard let path, let fresh = try? Self.open(path) else { return }
+        let old = descriptor.withLock { descriptor in
+            defer { descriptor = fresh }
+            return descriptor
+        }
+        close(old)
+    }
+
+    func write(_ line: String) {
+        var line = line
+        line.withUTF8 { bytes in
+            // One write for one line: lines of several threads do not mix.
+            descriptor.withLock { _ = Glibc.write($0, bytes.baseAddress, bytes.count) }
+        }
+    }
+}
+
+/// swift-log's lines in GlusterFS's order: time, level, volume, message.
+struct HealerLogHandler: LogHandler {
+    let file: HealerLogFile
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level
+
+    init(_ file: HealerLogFile, level: Logger.Level) { (self.file, logLevel) = (file, level) }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let volume = event.metadata?["volume"].map { "\($0): " } ?? ""
+        let letter = event.level.rawValue.prefix(1).uppercased()
+        file.write("[\(Self.now)] \(letter) \(volume)\(event.message)\n")
+    }
+
+    /// Always UTC: `2026-01-12 09:41:13.204`.
+    private static var now: String {
+        var clock = timespec()
+        clock_gettime(CLOCK_REALTIME, &clock)
+        var parts = tm()
+        gmtime_r(&clock.tv_sec, &parts)
+        func digits(_ value: some BinaryInteger, _ count: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, count - text.count)) + text
+        }
+        return "\(parts.tm_year + 1900)-\(digits(parts.tm_mon + 1, 2))-\(digits(parts.tm_mday, 2)) "
+            + "\(digits(parts.tm_hour, 2)):\(digits(parts.tm_min, 2)):\(digits(parts.tm_sec, 2))."
+            + digits(clock.tv_nsec / 1_000_000, 3)
+    }
+}
+
+extension Logger.Level {
+    init(_ level: LogLevel) {
+        self =
+            switch level {
+            case .trace: .trace
+            case .debug: .debug
+            case .info: .info
+            case .warning: .warning
+            case .error: .error
+            }
+    }
+}

@@ -1,0 +1,140 @@
+import CPosix
+import Glibc
+import HealEngine
+import HealProtocol
+import HealTransport
+import TranslatorCore
+import UnixSignals
+
+/// The healer from its volfile to its last window: the composition of bricks, pipelines, sockets and journals.
+struct HealingService: Sendable {
+    let volfilePath: String
+    let volumeName: String?
+    let commandLine: [(name: String, text: String)]
+    let runtimeBase: String?
+    let log: Log
+    let reopenLog: @Sendable () -> Void
+
+    private static let leavingMax = Duration.seconds(20)
+
+    func run() async throws(HealerFailure) {
+        // First of all: a signal that came earlier would leave locks to time out.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup, .sigusr1)
+        let configuration = try HealerConfiguration(
+            volfilePath: volfilePath, volumeName: volumeName, commandLine: commandLine)
+        let environment = GraphEnvironment(log: log, executor: IOExecutor(name: "heal", threads: 16))
+        var parts: [HealedPart] = []
+        for (position, part) in configuration.parts.enumerated() {
+            parts.append(try HealedPart(part, position: position, environment: environment))
+        }
+        let ids = try await start(parts)
+        do throws(HealerFailure) {
+            guard Set(ids).count == 1 else {
+                throw HealerFailure(
+                    .configuration, "the replica sets of \(configuration.volume) have different volume-ids")
+            }
+            try await heal(configuration.volume, ids[0], parts, environment, signals)
+        } catch {
+            for part in parts { await part.graph.stop() }
+            throw error
+        }
+        for part in parts { await part.graph.stop() }
+    }
+
+    private func start(_ parts: [HealedPart]) async throws(HealerFailure) -> [Gfid] {
+        var ids: [Gfid] = []
+        for (position, part) in parts.enumerated() {
+            do throws(HealerFailure) { ids.append(try await part.start()) } catch {
+                for started in parts[..<position] { await started.graph.stop() }
+                throw error
+            }
+        }
+        return ids
+    }
+
+    private func heal(
+        _ volume: String, _ id: Gfid, _ parts: [HealedPart], _ environment: GraphEnvironment,
+        _ signals: UnixSignalsSequence
+    ) async throws(HealerFailure) {
+        let sockets: HealerSockets
+        do throws(TransportError) {
+            sockets = try HealerSockets(volume: volume, id: id, base: runtimeBase, parts: parts, log: log)
+        } catch {
+            throw HealerFailure(error)
+        }
+        log.write(.info, volume: volume) { "heals \(parts.map(\.replicaSet.name).joined(separator: ", "))" }
+        let watch = Task { await self.watch(signals, volume, parts, sockets) }
+        await withTaskGroup(of: Void.self) { group in
+            for part in parts {
+                group.addTask(executorPreference: environment.executor) { await part.pipeline.run() }
+            }
+            group.addTask(executorPreference: environment.executor) { await sockets.lookAtJournals() }
+            var left = parts.count
+            while left > 0, await group.next() != nil { left -= 1 }
+            group.cancelAll()
+        }
+        watch.cancel()
+        sockets.close()
+        log.write(.info, volume: volume) { "left" }
+    }
+
+    /// SIGTERM and SIGINT: the windows in hand are finished; what still waits after `leavingMax`, or at a second signal, is
+    /// cancelled. SIGHUP: log file and volfile anew. SIGUSR1: a statedump.
+    private func watch(
+        _ signals: UnixSignalsSequence, _ volume: String, _ parts: [HealedPart], _ sockets: HealerSockets
+    ) async {
+        var isLeaving = false
+        for await signal in signals {
+            switch signal {
+            case .sighup:
+                reopenLog()
+                reload(volume, parts)
+            case .sigusr1: dump(volume, parts, sockets)
+            default:
+                if isLeaving { exit(0) }
+                isLeaving = true
+                log.write(.info, volume: volume) { "\(signal): finishing the windows in hand" }
+                parts.forEach { $0.pipeline.stop() }
+                // Locks that others hold may be waited for: the kernel and the bricks take back what a dead process holds.
+                Task {
+                    try? await Task.sleep(for: Self.leavingMax)
+                    if Task.isCancelled { return }
+                    log.write(.warning, volume: volume) { "a heal still waits for a lock: leaving without it" }
+                    exit(0)
+                }
+            }
+        }
+    }
+
+    private func reload(_ volume: String, _ parts: [HealedPart]) {
+        do {
+            let fresh = try HealerConfiguration(
+                volfilePath: volfilePath, volumeName: volumeName, commandLine: commandLine)
+            guard fresh.parts.map(\.volfile.top.name) == parts.map(\.replicaSet.name) else {
+                log.write(.error, volume: volume) { "\(volfilePath) has other replica sets now: restart the healer" }
+                return
+            }
+            for (part, new) in zip(parts, fresh.parts) {
+                try part.graph.reconfigure(with: new.volfile)
+                part.pipeline.reconfigure(new.settings)
+            }
+            log.write(.info, volume: volume) { "\(volfilePath) was read again" }
+        } catch {
+            log.write(.error, volume: volume) { "\(error); nothing was changed" }
+        }
+    }
+
+    private func dump(_ volume: String, _ parts: [HealedPart], _ sockets: HealerSockets) {
+        var text = "\(sockets.status.json)\n\n"
+        for part in parts { text += part.graph.stateDump.description + "\n" }
+        let path = "\(sockets.directory.path)/healer.\(getpid()).dump.\(time(nil))"
+        let descriptor = cposix_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            log.write(.warning, volume: volume) { "\(path): \(FopError.last); statedump follows\n\(text)" }
+            return
+        }
+        defer { close(descriptor) }
+        text.withUTF8 { _ = write(descriptor, $0.baseAddress, $0.count) }
+        log.write(.info, volume: volume) { "statedump in \(path)" }
+    }
+}

@@ -1,0 +1,123 @@
+import HealEngine
+import HealProtocol
+import HealTransport
+import Synchronization
+import TranslatorCore
+
+/// What journals on the bricks of one replica set, and living writers, tell the engine: who lives, what dead ones wrote.
+/// A target without a directory on this machine has no journal here; its living writers are asked.
+final class WriterJournals: ExplanationSource, WriterWatch {
+    private struct Life {
+        var isAlive = true
+        var diedAt: MonotonicTime?
+    }
+    let replicaSet: UInt16
+    /// By replica; nil where the brick is not on this machine.
+    private let readers: [JournalReader?]
+    private let time: any TimeSource
+    private let log: Log
+    private let lives = Mutex<[Gfid: Life]>([:])
+    private let subscriber = Mutex<RecordSubscriber?>(nil)
+
+    init(_ set: any ReplicaSet, position: UInt16, volume: Gfid, boot: Gfid, log: Log) {
+        replicaSet = position
+        readers = set.replicas.map { replica in
+            replica.localBrick.map {
+                JournalReader(brick: $0.brickDirectory, volume: volume, boot: boot, log: log)
+            }
+        }
+        (time, self.log) = (set.volume.environment.time, log)
+    }
+
+    func attach(_ subscriber: RecordSubscriber) { self.subscriber.withLock { $0 = subscriber } }
+
+    // What dead writers left.
+
+    /// Looks at every journal: who has died since the last look, and which files the dead ones name.
+    func look() -> (died: [Gfid], unhealed: Set<Gfid>) {
+        var died: [Gfid] = []
+        var unhealed: Set<Gfid> = []
+        for reader in readers.compactMap(\.self) {
+            do throws(JournalError) {
+                for journal in try reader.journals() {
+                    if noticed(journal.writer, isAlive: journal.isAlive) { died.append(journal.writer) }
+                }
+                guard !died.isEmpty || isFirstLook(reader) else { continue }
+                for dead in try reader.deadJournals() where dead.replicaSet == replicaSet {
+                    unhealed.formUnion(dead.unhealed.keys)
+                }
+            } catch {
+                log.write(.warning, volume: "journal") { error.description }
+            }
+        }
+        return (died, unhealed)
+    }
+
+    private let looked = Mutex<Set<String>>([])
+    private func isFirstLook(_ reader: JournalReader) -> Bool { looked.withLock { $0.insert(reader.brick).inserted } }
+
+    /// True when it was alive, or not known, until now.
+    private func noticed(_ writer: Gfid, isAlive: Bool) -> Bool {
+        let now = time.now()
+        return lives.withLock { lives in
+            let before = lives[writer]
+            if isAlive {
+                lives[writer] = Life()
+            } else if before?.diedAt == nil {
+                lives[writer] = Life(isAlive: false, diedAt: now)
+                return true
+            }
+            return false
+        }
+    }
+
+    // Edges of the engine.
+
+    func life(of writer: Gfid, target: Int) async -> WriterLife {
+        var isAlive: Bool
+        if let reader = readers[target] {
+            do throws(JournalError) { isAlive = try reader.isAlive(writer) } catch {
+                // Whoever cannot be asked is not believed dead.
+                log.write(.warning, volume: "journal") { error.description }
+                return .alive
+            }
+        } else {
+            isAlive = subscriber.withLock { $0?.writers[writer] != nil }
+        }
+        _ = noticed(writer, isAlive: isAlive)
+        return lives.withLock { $0[writer]?.diedAt }.map { .dead(since: $0) } ?? .alive
+    }
+
+    func explain(_ question: EpochQuestion) async -> [JournalExplanation] {
+        if let reader = readers[question.target] {
+            do throws(JournalError) {
+                return try reader.explain(question.gfid, after: question.generations.lowerBound - 1)
+            } catch {
+                log.write(.warning, volume: "journal") { error.description }
+            }
+        }
+        guard let subscriber = subscriber.withLock({ $0 }) else { return [] }
+        var found: [JournalExplanation] = []
+        for writer in question.writers {
+            guard let records = await subscriber.replay(question.gfid, of: writer) else { continue }
+            found.append(Self.explanation(records, question, writer, replicaSet))
+        }
+        return found
+    }
+
+    private static func explanation(
+        _ records: [WriteRecord], _ question: EpochQuestion, _ writer: Gfid, _ replicaSet: UInt16
+    ) -> JournalExplanation {
+        var digest = JournalDigest(of: question.gfid)
+        for record in records where Int(record.target) == question.target { digest.add(record, segment: 0) }
+        return JournalExplanation(
+            gfid: question.gfid, writer: writer, replicaSet: replicaSet, target: UInt16(question.target),
+            isWriterAlive: true,
+            epochs: digest.epochs(isWriterDead: false).filter { question.generations.contains($0.generation) })
+    }
+
+    /// Nobody needs the journals of dead writers for this any more.
+    func settled(_ gfid: Gfid, through generation: Int32, target: Int) {
+        readers[target]?.healed(gfid, through: generation)
+    }
+}
