@@ -1,0 +1,149 @@
+import CPosix
+import Glibc
+import ReplicaState
+import Testing
+import TranslatorCore
+import TranslatorTesting
+import Translators
+
+/// Names that replicas do not agree on.
+@Suite(.enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
+struct ReplicateLookupTests {
+    private func forget(_ stack: ReplicaStack) { stack.clock.advance(by: .milliseconds(1001)) }
+
+    @Test func `a name that a replica missed is there, one that only that replica still has is not`() async throws {
+        let stack = try await ReplicaStack()
+        try await stack.close(try await stack.create("old"))
+        stack.faulty[1].goDown()
+        let made = try await stack.create("new")
+        try await stack.unlink("old")
+        stack.faulty[1].comeUp()
+        #expect(try await stack.lookup("new").iatt.gfid == made.inode.gfid)
+        await #expect(throws: FopError.noEntry) { try await stack.lookup("old") }
+        #expect(stack.exists(1, "old") && !stack.exists(1, "new"))
+        await stack.stop()
+    }
+
+    @Test func `without the good replica what the other has is shown`() async throws {
+        let stack = try await ReplicaStack()
+        try await stack.close(try await stack.create("old"))
+        stack.faulty[1].goDown()
+        try await stack.unlink("old")
+        stack.faulty[1].comeUp()
+        stack.faulty[0].goDown()
+        #expect(try await stack.lookup("old").iatt.isRegular)
+        await stack.stop()
+    }
+
+    @Test func `a name that nobody has, or that the only replica up has not, is not there`() async throws {
+        let stack = try await ReplicaStack()
+        await #expect(throws: FopError.noEntry) { try await stack.lookup("none") }
+        stack.faulty[0].goDown()
+        await #expect(throws: FopError.noEntry) { try await stack.lookup("none") }
+        await stack.stop()
+    }
+
+    @Test func `another gfid under the same name is EIO, unless its directory is known to be behind`() async throws {
+        let stack = try await ReplicaStack()
+        stack.faulty[1].goDown()
+        let first = try await stack.create("f")
+        stack.faulty[1].comeUp()
+        stack.faulty[0].goDown()
+        let second = try await stack.create("f")
+        stack.faulty[0].comeUp()
+        #expect(first.inode.gfid != second.inode.gfid)
+        forget(stack)
+        await #expect(throws: FopError.io) { try await stack.lookup("f") }
+        // Healed by hand to one direction: the directory of replica 1 is behind.
+        XattrReading.set(stack.keys[0], to: PendingCounts.zero.xattr, at: stack.path(1, "/"))
+        forget(stack)
+        #expect(try await stack.lookup("f").iatt.gfid == first.inode.gfid)
+        await stack.stop()
+    }
+
+    @Test func `another type under the same name is EIO`() async throws {
+        let stack = try await ReplicaStack()
+        stack.faulty[1].goDown()
+        _ = try await stack.mkdir("f")
+        stack.faulty[1].comeUp()
+        stack.faulty[0].goDown()
+        _ = try await stack.create("f")
+        stack.faulty[0].comeUp()
+        forget(stack)
+        await #expect(throws: FopError.io) { try await stack.lookup("f") }
+        await stack.stop()
+    }
+
+    @Test func `an error of one replica does not hide what another has`() async throws {
+        let stack = try await ReplicaStack()
+        let fd = try await stack.create("f")
+        stack.faulty[0].fail(.lookup, with: .io)
+        #expect(try await stack.lookup("f").iatt.gfid == fd.inode.gfid)
+        await stack.stop()
+    }
+
+    @Test func `answers keep what was asked, and leave out what replicas hold against each other`() async throws {
+        let stack = try await ReplicaStack()
+        let fd = try await stack.create("f")
+        _ = try await stack.replicate.setxattr(SetxattrRequest(.fd(fd), xattrs: ["user.a": [1]]), in: stack.frame)
+        stack.accuse(0, 1, PendingCounts(data: 1), "f")
+        let request = LookupRequest(.name("f", parent: stack.root), xdata: ["user.a": .int(1)])
+        let reply = try await stack.replicate.lookup(request, in: stack.frame)
+        #expect(reply.xdata["user.a"]?.bytes == [1])
+        #expect(!reply.xdata.keys.contains { $0.hasPrefix("trusted.afr.") })
+        #expect(reply.inode === fd.inode)
+        await stack.stop()
+    }
+
+    @Test func `a listing comes from one replica to its end, and from one that misses no names`() async throws {
+        let stack = try await ReplicaStack()
+        let directory = try await stack.mkdir("d")
+        for number in 0..<50 { try await stack.close(try await stack.create(EntryName("f\(number)"), in: directory)) }
+        stack.faulty[0].goDown()
+        try await stack.close(try await stack.create("last", in: directory))
+        stack.faulty[0].comeUp()
+        forget(stack)
+        let fd = Fd(inode: directory, flags: .directory)
+        _ = try await stack.replicate.opendir(OpendirRequest(fd: fd), in: stack.frame)
+        stack.clearRecords()
+        var names: Set<EntryName> = [], offset: UInt64 = 0
+        while true {
+            let reply = try await stack.replicate.readdir(
+                ReaddirRequest(fd: fd, offset: offset, bytes: 400), in: stack.frame)
+            names.formUnion(reply.entries.map(\.name))
+            guard !reply.isEnd, let last = reply.entries.last else { break }
+            offset = last.nextOffset
+        }
+        #expect(names.count == 53 && names.contains("last"))
+        #expect(!stack.fops(0).contains(.readdir))
+        #expect(stack.fops(1).count { $0 == .readdir } > 3)
+        // In the middle nobody else can go on with its cookies.
+        stack.faulty[1].fail(.readdir, with: .io)
+        await #expect(throws: FopError.io) {
+            try await stack.replicate.readdir(ReaddirRequest(fd: fd, offset: offset, bytes: 400), in: stack.frame)
+        }
+        await stack.replicate.releasedir(fd)
+        await stack.stop()
+    }
+
+    @Test func `a listing's attributes are left out where the listed replica is not known to be good`() async throws {
+        let stack = try await ReplicaStack()
+        let good = try await stack.create("good"), behind = try await stack.create("behind")
+        let unknown = try await stack.create("unknown")
+        stack.accuse(1, 0, PendingCounts(data: 1), "behind")
+        forget(stack)
+        for name in ["good", "behind"] as [EntryName] { _ = try await stack.lookup(name) }
+        let fd = Fd(inode: stack.root, flags: .directory)
+        _ = try await stack.replicate.opendir(OpendirRequest(fd: fd), in: stack.frame)
+        let entries = try await stack.replicate.readdirp(
+            ReaddirRequest(fd: fd, offset: 0, bytes: 8192), in: stack.frame
+        ).entries
+        func iatt(_ name: EntryName) -> Iatt? { entries.first { $0.name == name }?.iatt }
+        #expect(iatt("good")?.gfid == good.inode.gfid)
+        #expect(iatt("behind") == nil)
+        #expect(iatt("unknown") == nil)
+        await stack.replicate.releasedir(fd)
+        withExtendedLifetime((good, behind, unknown)) {}
+        await stack.stop()
+    }
+}
