@@ -52,6 +52,13 @@ struct EagerLock<Waiter> {
 
     mutating func wait(_ turn: Turn, _ waiter: Waiter) { waiting.append((turn, waiter)) }
 
+    /// `turn` waits no more; answers its waiter, or nil when it was granted first. Who waited behind it may go now.
+    mutating func cancel(_ turn: Turn) -> (waiter: Waiter, wakes: Wakes)? {
+        guard let position = waiting.firstIndex(where: { $0.turn.number == turn.number }) else { return nil }
+        let waiter = waiting.remove(at: position).waiter
+        return (waiter, admit())
+    }
+
     private func grant(_ turn: Turn, behind earlier: [Turn]) -> Grant? {
         switch phase {
         case .free: return earlier.isEmpty ? .take : nil

@@ -7,6 +7,8 @@ final class ReplicaInode: Sendable {
     /// How a waiting task is resumed: with what it is to do, or that the lock was let go.
     enum Turn: Sendable {
         case granted(EagerLock<Waiter>.Grant)
+        /// Its task was cancelled before its turn came.
+        case cancelled
         /// Whether every mark that the close owed is on the replicas.
         case closed(isMarked: Bool)
     }

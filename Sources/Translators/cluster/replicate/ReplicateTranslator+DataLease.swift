@@ -40,7 +40,7 @@ extension ReplicateTranslator {
         if let now = context.state.withLock({ $0.lock.enter(turn) }) {
             grant = now
         } else {
-            grant = await wait(turn, context)
+            grant = try await wait(turn, context)
         }
         switch grant {
         case .go: break
@@ -66,21 +66,35 @@ extension ReplicateTranslator {
         return entry
     }
 
+    /// EINTR when the task is cancelled before its turn comes.
     private func wait(
         _ turn: EagerLock<ReplicaInode.Waiter>.Turn, _ context: ReplicaInode
-    ) async -> EagerLock<ReplicaInode.Waiter>.Grant {
-        let answer = await withCheckedContinuation { waiter in
-            let now = context.state.withLock { state in
-                let grant = state.lock.enter(turn)
-                if grant == nil { state.lock.wait(turn, waiter) }
-                return grant
+    ) async throws(FopError) -> EagerLock<ReplicaInode.Waiter>.Grant {
+        let answer = await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                let now = context.state.withLock { state in
+                    let grant = state.lock.enter(turn)
+                    if grant == nil { state.lock.wait(turn, waiter) }
+                    return grant
+                }
+                if let now { waiter.resume(returning: .granted(now)) }
+                // It may have been cancelled before it began to wait.
+                if now == nil && Task.isCancelled { cancel(turn, context) }
             }
-            if let now { waiter.resume(returning: .granted(now)) }
+        } onCancel: {
+            cancel(turn, context)
         }
-        guard case .granted(let grant) = answer else {
-            preconditionFailure("one that waits for its turn is told its turn")
+        switch answer {
+        case .granted(let grant): return grant
+        case .cancelled: throw .interrupted
+        case .closed: preconditionFailure("one that waits for its turn is not told of a close")
         }
-        return grant
+    }
+
+    private func cancel(_ turn: EagerLock<ReplicaInode.Waiter>.Turn, _ context: ReplicaInode) {
+        guard let (waiter, wakes) = context.state.withLock({ $0.lock.cancel(turn) }) else { return }
+        wakes.resume()
+        waiter.resume(returning: .cancelled)
     }
 
     private func lacksReplica(_ context: ReplicaInode) -> Bool {
@@ -134,22 +148,25 @@ extension ReplicateTranslator {
         try settings.quorum.check(connections.up)
         let frame = leaseFrame(context)
         let locks = [ReplicaLock.range(.whole, inode, fd)]
-        let held = try await lock(locks, on: connections.up, in: frame)
-        var lease = DataLease(count: replicas.count, fd: fd)
-        for replica in held.indices where held[replica] {
-            lease.replicas[replica].lockedAt = connections.losses[replica]
-            lease.replicas[replica].isGood = true
-        }
+        // First, so that a notice finds it that comes with the first lock.
+        leases.opened(.init(inode: inode, context: context), on: volume.environment.executor) { [self] in await reap() }
+        var held = nobody
         do throws(FopError) {
+            held = try await lock(locks, on: connections.up, in: frame)
             try settings.quorum.check(held)
+            var lease = DataLease(count: replicas.count, fd: fd)
+            for replica in held.indices where held[replica] {
+                lease.replicas[replica].lockedAt = connections.losses[replica]
+                lease.replicas[replica].isGood = true
+            }
             context.state.withLock { $0.lease = lease }
             if marks { try await markDirty(inode, context) }
         } catch {
             await unlock(locks, on: held, in: frame)
+            leases.closed(inode)
             context.state.withLock { $0.lease = nil }
             throw error
         }
-        leases.opened(.init(inode: inode, context: context), on: volume.environment.executor) { [self] in await reap() }
     }
 
     /// Pre-op: dirty on all replicas that are locked; who refuses has failed. The replies tell who is accused: without

@@ -27,6 +27,7 @@ import TranslatorCore
         }
         @discardableResult func want() -> Bool { value.want() }
         func waitForClose(_ waiter: Int) -> Bool { value.waitForClose(waiter) }
+        func cancel(_ turn: Turn) -> (waiter: Int, wakes: EagerLock<Int>.Wakes)? { value.cancel(turn) }
         func closed() -> EagerLock<Int>.Wakes { value.closed() }
     }
 
@@ -193,6 +194,12 @@ import TranslatorCore
                 take(wakes)
             case 9:
                 if lock.want() { isClosing = true }
+            case 12:
+                guard let (waiter, turn) = waiting.min(by: { $0.key < $1.key }) else { return }
+                guard let cancelled = lock.cancel(turn) else { return #expect(Bool(false), "it waits, says the test") }
+                #expect(cancelled.waiter == waiter)
+                waiting[waiter] = nil
+                take(cancelled.wakes)
             case 10:
                 number += 1
                 if lock.waitForClose(Int(number)) { closers.insert(Int(number)) }
@@ -203,7 +210,7 @@ import TranslatorCore
                 take(lock.closed())
             }
         }
-        for _ in 0..<400 { step(Int.random(in: 0...11, using: &random)) }
+        for _ in 0..<400 { step(Int.random(in: 0...12, using: &random)) }
         for _ in 0..<4000 where !waiting.isEmpty || !inside.isEmpty || isClosing {
             step([4, 6, 11].randomElement(using: &random)!)
         }

@@ -5,7 +5,7 @@ import TranslatorTesting
 import Translators
 
 /// Appends go where the good replicas end.
-@Suite(.enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
+@Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
 struct ReplicateAppendTests {
     @Test func `appends follow each other, whatever offset they come with`() async throws {
         let stack = try await ReplicaStack()

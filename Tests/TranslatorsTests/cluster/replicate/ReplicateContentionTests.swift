@@ -5,7 +5,7 @@ import TranslatorTesting
 import Translators
 
 /// The eager lock makes room: for another client, for a healer, for those above.
-@Suite(.enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
+@Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
 struct ReplicateContentionTests {
     private func lockWhole(_ stack: ReplicaStack, _ fd: Fd, _ command: LockCommand, _ owner: Frame) async throws {
         for replica in stack.replicate.replicas {
@@ -117,6 +117,22 @@ struct ReplicateContentionTests {
         try await lockWhole(stack, fd, .release, other)
         try await stack.write("again", to: fd)
         #expect(stack.text(1, "f") == "again")
+        await stack.stop()
+    }
+
+    @Test func `a write that waits behind another of this client can be interrupted too`() async throws {
+        let stack = try await ReplicaStack()
+        let fd = try await stack.create("f")
+        let gate = stack.faulty[0].hold(.writev)
+        async let first = stack.write("one", to: fd)
+        #expect(await gate.holds())
+        let second = Task { try await stack.write("two", to: fd) }
+        async let third = stack.write("3", to: fd, at: 1)
+        second.cancel()
+        await #expect(throws: FopError.interrupted) { try await second.value }
+        gate.open()
+        _ = try await (first, third)
+        #expect(stack.text(1, "f") == "o3e")
         await stack.stop()
     }
 

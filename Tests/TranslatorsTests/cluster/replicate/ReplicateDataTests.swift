@@ -7,7 +7,7 @@ import TranslatorTesting
 import Translators
 
 /// gluster-disk-format.md §3, row "data": who is locked, what is marked when, and what a failure at each step leaves.
-@Suite(.enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
+@Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
 struct ReplicateDataTests {
     @Test func `a write reaches all replicas, and is marked dirty only while the lock is held`() async throws {
         let stack = try await ReplicaStack()

@@ -5,7 +5,7 @@ import TranslatorTesting
 import Translators
 
 /// Locks of applications.
-@Suite(.enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
+@Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
 struct ReplicateLkTests {
     private func lk(
         _ stack: ReplicaStack, _ fd: Fd, _ owner: Frame, _ kind: PosixLock.Kind, _ command: LkRequest.Command = .set

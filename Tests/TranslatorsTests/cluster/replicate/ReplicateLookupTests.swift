@@ -7,7 +7,7 @@ import TranslatorTesting
 import Translators
 
 /// Names that replicas do not agree on.
-@Suite(.enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
+@Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
 struct ReplicateLookupTests {
     private func forget(_ stack: ReplicaStack) { stack.clock.advance(by: .milliseconds(1001)) }
 
@@ -130,7 +130,9 @@ struct ReplicateLookupTests {
         let stack = try await ReplicaStack()
         let good = try await stack.create("good"), behind = try await stack.create("behind")
         let unknown = try await stack.create("unknown")
-        stack.accuse(1, 0, PendingCounts(data: 1), "behind")
+        let values = [stack.keys[0]: PendingCounts(data: 1).xattr, stack.keys[1]: PendingCounts.zero.xattr]
+        _ = try await stack.replicate.replicas[1].xattrop(
+            XattropRequest(.inode(behind.inode), values: values), in: stack.frame)
         forget(stack)
         for name in ["good", "behind"] as [EntryName] { _ = try await stack.lookup(name) }
         let fd = Fd(inode: stack.root, flags: .directory)
@@ -144,6 +146,31 @@ struct ReplicateLookupTests {
         #expect(iatt("unknown") == nil)
         await stack.replicate.releasedir(fd)
         withExtendedLifetime((good, behind, unknown)) {}
+        await stack.stop()
+    }
+
+    @Test func `where no replica accuses anybody a listing has all attributes, without asking for each`() async throws {
+        let stack = try await ReplicaStack()
+        for name in ["a", "b", "c"] { try await stack.close(try await stack.create(EntryName(name))) }
+        forget(stack)
+        let fd = Fd(inode: stack.root, flags: .directory)
+        _ = try await stack.replicate.opendir(OpendirRequest(fd: fd), in: stack.frame)
+        func list() async throws -> [DirectoryEntry] {
+            try await stack.replicate.readdirp(ReaddirRequest(fd: fd, offset: 0, bytes: 8192), in: stack.frame).entries
+                .filter { $0.type == .regular }
+        }
+        _ = try await list()
+        stack.clearRecords()
+        #expect(try await list().allSatisfy { $0.iatt != nil })
+        #expect(stack.fops(0).count { $0 == .lookup } + stack.fops(1).count { $0 == .lookup } <= 4)
+        stack.faulty[1].goDown()
+        stack.faulty[1].comeUp()
+        stack.faulty[1].goDown()
+        try await stack.unlink("c")
+        stack.faulty[1].comeUp()
+        forget(stack)
+        #expect(try await list().allSatisfy { $0.iatt == nil })
+        await stack.replicate.releasedir(fd)
         await stack.stop()
     }
 }

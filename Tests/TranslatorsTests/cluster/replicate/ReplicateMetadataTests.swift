@@ -7,7 +7,7 @@ import TranslatorTesting
 import Translators
 
 /// gluster-disk-format.md §3, row "metadata".
-@Suite(.enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
+@Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
 struct ReplicateMetadataTests {
     enum Change: String, CaseIterable, Sendable {
         case setattr, setxattr, removexattr, xattrop

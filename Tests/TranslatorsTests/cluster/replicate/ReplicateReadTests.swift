@@ -7,7 +7,7 @@ import TranslatorTesting
 import Translators
 
 /// gluster-disk-format.md §3.1: who is read, and what readers are told when nobody may be.
-@Suite(.enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
+@Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
 struct ReplicateReadTests {
     /// A file that says on each replica which one it is; nobody accuses anybody yet.
     private func scene(_ count: Int = 2, _ options: String = "") async throws -> (ReplicaStack, Fd) {
