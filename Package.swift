@@ -87,7 +87,8 @@ let package = Package(
             ], swiftSettings: swift),
         .executableTarget(
             name: "healctl",
-            dependencies: ["TranslatorCore", "HealProtocol", "HealTransport", argumentParser], swiftSettings: swift),
+            dependencies: ["TranslatorCore", "HealProtocol", "HealTransport", "CPosix", argumentParser],
+            swiftSettings: swift),
 
         // A test lives at its subject's path.
         .testTarget(
@@ -126,6 +127,10 @@ let package = Package(
             dependencies: [
                 "HealTransport", "HealProtocol", "TranslatorCore", "TranslatorTesting", "CPosix", "CZeroMQ", "TransportProbe",
             ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "HealctlTests",
+            dependencies: ["healctl", "HealTransport", "HealProtocol", "TranslatorCore", "TranslatorTesting", "CPosix"],
             swiftSettings: swift),
         // A process of its own for tests that kill -9 a writer.
         .executableTarget(

@@ -117,3 +117,11 @@ public enum SizeOrPercent: Equatable, Sendable {
         }
     }
 }
+
+extension Duration {
+    /// Reads a duration as volfile options have it: `600`, `5s`, `10m`, `1h`, `200ms`; nil for everything else.
+    public init?(optionText text: String) {
+        guard let duration = OptionText.duration(text) else { return nil }
+        self = duration
+    }
+}

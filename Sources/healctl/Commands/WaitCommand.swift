@@ -1,0 +1,75 @@
+import ArgumentParser
+import Glibc
+import HealProtocol
+import TranslatorCore
+
+struct WaitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "wait", abstract: "Wait until everything is healed, or the lag is small enough.",
+        discussion: """
+            Ends with 0 when it is so for every volume asked about, with 124 when time ran out. A healer that is restarted
+            meanwhile is waited for, for ten seconds.
+            """)
+
+    @Argument(help: "The volume's name or id (default: all).") var volume: String?
+    @Option(help: ArgumentHelp("clean, or lag=DURATION such as lag=5s.", valueName: "condition")) var until =
+        WaitCondition.clean
+    @Option(help: ArgumentHelp("Give up after this long, such as 30s or 10m (default: never).", valueName: "duration"))
+    var timeout: TypedDuration?
+    @ParentCommand var healctl: Healctl
+
+    /// Between two questions. A healer answers from memory.
+    private static let interval = Duration.milliseconds(50)
+    private static let absenceMax = Duration.seconds(10)
+
+    func run() throws {
+        let finder = try healctl.finder(), clock = SystemTimeSource(), start = clock.now()
+        var survey = try finder.survey(volume), absent: MonotonicTime?
+        while !(survey.unreachable.isEmpty && !survey.healers.isEmpty
+            && survey.healers.allSatisfy { until.holds($0.status) })
+        {
+            if let timeout, clock.now() - start >= timeout.duration { throw fail(sentence(survey), .timedOut) }
+            usleep(UInt32(Self.interval.wholeNanoseconds / 1000))
+            let (next, sentence) = finder.surveyOrSentence(volume)
+            survey = next
+            if sentence == nil {
+                absent = nil
+            } else {
+                absent = absent ?? clock.now()
+                if clock.now() - absent! > Self.absenceMax {
+                    throw fail("the healer went away while it was waited for: \(sentence!)", .noAnswer)
+                }
+            }
+        }
+    }
+
+    private func sentence(_ survey: HealerFinder.Survey) -> String {
+        guard let worst = survey.healers.first?.status else { return "time ran out, and no healer answers any more" }
+        return "time ran out: " + StatusLine().line(worst, now: .now)
+    }
+}
+
+/// What `wait` waits for.
+enum WaitCondition: ExpressibleByArgument, Equatable {
+    case clean
+    case lag(Duration)
+
+    init?(argument: String) {
+        if argument == "clean" {
+            self = .clean
+        } else if argument.hasPrefix("lag="), let duration = Duration(optionText: String(argument.dropFirst(4))) {
+            self = .lag(duration)
+        } else {
+            return nil
+        }
+    }
+
+    var defaultValueDescription: String { "clean" }
+
+    func holds(_ status: HealStatus) -> Bool {
+        switch self {
+        case .clean: status.state == .clean
+        case .lag(let most): status.state != .unknown && status.lag <= most
+        }
+    }
+}
