@@ -44,6 +44,8 @@ final class BypassInode: Sendable {
         /// the last of them.
         var hasUnhealed: Bool
         var newest: Int32
+        /// Whether replicate has looked at the marks since the last epoch: what it believed before is old.
+        var replicateKnows = true
         var place: Place?
         /// The target went down since `dataFd` was opened.
         var dataFdIsStale = false
@@ -75,8 +77,13 @@ final class BypassInode: Sendable {
 
     /// From now on only the target has everything.
     func epochStarts(_ counts: EpochCounts) {
-        guarded.withLock { ($0.counts, $0.hasUnhealed, $0.newest) = (counts, true, counts.opened) }
+        guarded.withLock { guarded in
+            (guarded.counts, guarded.hasUnhealed, guarded.newest) = (counts, true, counts.opened)
+            guarded.replicateKnows = false
+        }
     }
+
+    func handle(_ fd: Fd?) -> FopTarget { fd.map { .fd($0) } ?? .inode(inode) }
 
     var version: UInt64 { guarded.withLock { $0.version } }
 

@@ -61,7 +61,7 @@ extension BypassTranslator {
     }
 
     /// Before a fop goes through replicate because of `reason`: counted, and refused where that is asked for.
-    func detour(_ file: BypassInode?, _ reason: Detour) throws(FopError) {
+    func detour(_ file: BypassInode?, _ reason: Detour) async throws(FopError) {
         counters.detoured(reason)
         guard let file else { return }
         if reason == .leaseRefused && settings.answersBusy {
@@ -69,7 +69,17 @@ extension BypassTranslator {
             throw .busy
         }
         try checkNotStale(file)
+        await informReplicate(of: file)
         file.guarded.withLock { $0.isUnsynced = true }
+    }
+
+    /// Before replicate reads this file, or takes its size: since it last asked the replicas, most of them have grown old.
+    func informReplicate(of file: BypassInode) async {
+        let isOld = file.guarded.withLock { guarded in
+            defer { guarded.replicateKnows = true }
+            return !guarded.replicateKnows
+        }
+        if isOld { _ = try? await subvolume.lookup(LookupRequest(.inode(file.inode)), in: ownFrame()) }
     }
 
     /// EIO while the only up-to-date replica is down: as AFR answers where no replica is readable.
@@ -83,13 +93,13 @@ extension BypassTranslator {
         onTarget: (Fd) async throws(FopError) -> Reply, onReplicas: () async throws(FopError) -> Reply
     ) async throws(FopError) -> Reply {
         guard let file else {
-            try detour(nil, .notOpen)
+            try await detour(nil, .notOpen)
             return try await onReplicas()
         }
         guard offset <= UInt64(Int64.max), bytes <= UInt64(Int64.max) - offset else { throw .fileTooLarge }
         switch try await admit(file, .shared, bytes: bytes) {
         case .replicate(let reason):
-            try detour(file, reason)
+            try await detour(file, reason)
             return try await onReplicas()
         case .target(let admitted):
             return try await recorded(file, admitted, offset: offset, bytes: bytes) { () throws(FopError) in
@@ -105,12 +115,12 @@ extension BypassTranslator {
         onReplicas: () async throws(FopError) -> Reply
     ) async throws(FopError) -> Reply {
         guard let file else {
-            try detour(nil, .notOpen)
+            try await detour(nil, .notOpen)
             return try await onReplicas()
         }
         switch try await admit(file, .exclusive, bytes: 0) {
         case .replicate(let reason):
-            try detour(file, reason)
+            try await detour(file, reason)
             return try await onReplicas()
         case .target(let admitted):
             let size: UInt64, changed: (offset: UInt64, bytes: UInt64)

@@ -28,7 +28,7 @@ extension BypassTranslator {
 
     /// The source's descriptor on the target and its size, if the target's copy is the one to read.
     private func sourceOnTarget(_ request: CopyFileRangeRequest) async -> (fd: Fd, size: UInt64)? {
-        guard let source = context(request.source.inode), case .target(let fd) = try? await readWay(source) else {
+        guard let source = context(request.source.inode), case .target(let fd?) = try? await readWay(source) else {
             return nil
         }
         guard let size = try? await target.stat(StatRequest(.fd(fd)), in: ownFrame()).iatt.size else { return nil }

@@ -5,11 +5,12 @@ import TranslatorCore
 // Reads and stats: DESIGN §3.1 step 5.
 extension BypassTranslator {
     enum ReadWay {
-        case target(Fd)
+        /// By this descriptor; nil: the file is not open, its gfid has to do.
+        case target(Fd?)
         case replicate
     }
     private enum ReadStep {
-        case target(Fd)
+        case target(Fd?)
         case replicate, openFirst, check
         case wait(version: UInt64)
     }
@@ -23,6 +24,7 @@ extension BypassTranslator {
             case .target(let fd): return .target(fd)
             case .replicate:
                 try checkNotStale(file)
+                await informReplicate(of: file)
                 return .replicate
             case .openFirst: _ = try await dataFd(file)
             case .wait(let version): try await file.change(since: version)
@@ -37,8 +39,7 @@ extension BypassTranslator {
             guard guarded.hasUnhealed else { return .replicate }
             if let belief = guarded.belief, now < belief.until {
                 guard belief.isReadable else { return .replicate }
-                if let fd = guarded.openFd { return .target(fd) }
-                return guarded.state.opens > 0 ? .openFirst : .replicate
+                return guarded.openFd == nil && guarded.state.opens > 0 ? .openFirst : .target(guarded.openFd)
             }
             if guarded.isChecking { return .wait(version: guarded.version) }
             guarded.isChecking = true
@@ -76,7 +77,9 @@ extension BypassTranslator {
         if let file = context(request.fd.inode), case .target(let fd) = try await readWay(file) {
             counters.readsLocal.count()
             return try await target.readv(
-                ReadRequest(fd: fd, offset: request.offset, bytes: request.bytes, xdata: request.xdata), in: frame)
+                ReadRequest(
+                    fd: fd ?? .anonymous(file.inode), offset: request.offset, bytes: request.bytes,
+                    xdata: request.xdata), in: frame)
         }
         counters.readsReplicated.count()
         return try await subvolume.readv(request, in: frame)
@@ -84,7 +87,8 @@ extension BypassTranslator {
 
     public func seek(_ request: SeekRequest, in frame: Frame) async throws(FopError) -> UInt64 {
         if let file = context(request.fd.inode), case .target(let fd) = try await readWay(file) {
-            return try await target.seek(SeekRequest(fd: fd, offset: request.offset, what: request.what), in: frame)
+            return try await target.seek(
+                SeekRequest(fd: fd ?? .anonymous(file.inode), offset: request.offset, what: request.what), in: frame)
         }
         return try await subvolume.seek(request, in: frame)
     }
@@ -92,14 +96,16 @@ extension BypassTranslator {
     public func rchecksum(_ request: RchecksumRequest, in frame: Frame) async throws(FopError) -> RchecksumReply {
         if let file = context(request.fd.inode), case .target(let fd) = try await readWay(file) {
             return try await target.rchecksum(
-                RchecksumRequest(fd: fd, offset: request.offset, bytes: request.bytes, xdata: request.xdata), in: frame)
+                RchecksumRequest(
+                    fd: fd ?? .anonymous(file.inode), offset: request.offset, bytes: request.bytes,
+                    xdata: request.xdata), in: frame)
         }
         return try await subvolume.rchecksum(request, in: frame)
     }
 
     public func stat(_ request: StatRequest, in frame: Frame) async throws(FopError) -> StatReply {
         if let file = context(request.target.inode), case .target(let fd) = try await readWay(file) {
-            return try await target.stat(StatRequest(.fd(fd), xdata: request.xdata), in: frame)
+            return try await target.stat(StatRequest(file.handle(fd), xdata: request.xdata), in: frame)
         }
         return try await subvolume.stat(request, in: frame)
     }
@@ -121,7 +127,7 @@ extension BypassTranslator {
         let inode = inode ?? volume.environment.inodes.find(iatt.gfid) ?? Inode(gfid: iatt.gfid, type: .regular)
         if let file = context(inode) {
             guard case .target(let fd) = try? await readWay(file) else { return iatt }
-            return (try? await target.stat(StatRequest(.fd(fd)), in: frame).iatt) ?? iatt
+            return (try? await target.stat(StatRequest(file.handle(fd)), in: frame).iatt) ?? iatt
         }
         return (try? await target.stat(StatRequest(.inode(inode)), in: frame).iatt) ?? iatt
     }

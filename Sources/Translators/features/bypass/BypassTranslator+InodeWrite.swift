@@ -5,7 +5,7 @@ import TranslatorCore
 extension BypassTranslator {
     public func writev(_ request: WriteRequest, in frame: Frame) async throws(FopError) -> WriteReply {
         guard let file = context(request.fd.inode) else {
-            try detour(nil, .notOpen)
+            try await detour(nil, .notOpen)
             return try await subvolume.writev(request, in: frame)
         }
         if request.flags.contains(.append) || request.fd.flags.contains(.append) {
@@ -30,7 +30,7 @@ extension BypassTranslator {
         }
         switch try await admit(file, .shared, bytes: bytes) {
         case .replicate(let reason):
-            try detour(file, reason)
+            try await detour(file, reason)
             return try await subvolume.writev(request, in: frame)
         case .target(let admitted):
             return try await write(request, at: request.offset, to: file, admitted, in: frame)

@@ -10,13 +10,14 @@ extension BypassTranslator {
 
     public func fsync(_ request: FsyncRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
         guard let file = context(request.fd.inode) else { return try await subvolume.fsync(request, in: frame) }
-        let (isUnsynced, ahead) = file.guarded.withLock { guarded in
-            let isAhead = guarded.state.hasEpoch || guarded.hasUnhealed
+        let (isUnsynced, isAhead) = file.guarded.withLock { guarded in
             defer { guarded.isUnsynced = false }
-            return (guarded.isUnsynced, isAhead ? guarded.openFd : nil)
+            return (guarded.isUnsynced, guarded.state.hasEpoch || guarded.hasUnhealed)
         }
         do throws(FopError) {
-            guard let fd = ahead else { return try await subvolume.fsync(request, in: frame) }
+            guard isAhead else { return try await subvolume.fsync(request, in: frame) }
+            try checkNotStale(file)
+            let fd = try await dataFd(file)
             if isUnsynced { _ = try await subvolume.fsync(request, in: frame) }
             let onTarget = FsyncRequest(fd: fd, dataOnly: request.dataOnly, xdata: request.xdata)
             let reply = try await target.fsync(onTarget, in: frame)

@@ -9,7 +9,7 @@ import TranslatorTesting
 
 /// `features/bypass` on `cluster/replicate` on real bricks: for each replica storage/posix, features/locks and
 /// features/index, a connection that can be cut, a fault injector and a recorder. The clock stands still until moved.
-final class BypassStack {
+final class BypassStack: Sendable {
     let scratch: TemporaryDirectory
     let bricks: [String]
     let clock: ManualClock

@@ -1,0 +1,167 @@
+import ReplicaState
+import Synchronization
+import Testing
+import TranslatorCore
+import TranslatorTesting
+
+@testable import Translators
+
+extension BypassTests {
+    @Suite struct BypassSyncTests {
+        @Test func `a local fsync syncs the target and waits for nobody`() async throws {
+            let stack = try await BypassStack()
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            stack.clearRecords()
+            try await stack.fsync(fd)
+            #expect(stack.recording[0].fops == [.fsync] && stack.recording[1].fops == [])
+            #expect(stack.observer.events == [])
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test func `what went through replicate is synced there too`() async throws {
+            let stack = try await BypassStack()
+            let fd = try await stack.create("file")
+            stack.observer.canJournal = false
+            try await stack.write("a", to: fd)
+            stack.clearRecords()
+            try await stack.fsync(fd)
+            #expect(stack.recording[1].fops.contains(.fsync))
+            stack.observer.canJournal = true
+            stack.clock.advance(by: .seconds(2))
+            try await stack.write("b", to: fd)
+            stack.clearRecords()
+            try await stack.fsync(fd)
+            #expect(!stack.recording[1].fops.contains(.fsync))
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test(arguments: ["all", "quorum"])
+        func `fsync rolls, asks for a heal, and returns when enough replicas hold it`(strength: String) async throws {
+            let stack = try await BypassStack(3, bypass: "option fsync \(strength)")
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            let done = Done()
+            let sync = Task {
+                try await stack.fsync(fd)
+                done.set()
+            }
+            #expect(await eventually { stack.observer.events.contains(.wanted(1)) })
+            #expect(stack.observer.events.contains(.closed(1, records: 1, isExact: true)))
+            #expect(stack.observer.events.contains(.opened(2)))
+            stack.heal("file", on: 2, epochs: 1)
+            stack.bypass.confirmed(gfid: fd.inode.gfid, generation: 1, replica: 2)
+            if strength == "quorum" {
+                #expect(await eventually { done.isSet })
+            } else {
+                // The confirmation of the other gets lost: its xattrs tell.
+                for _ in 0..<5 { stack.clock.advance(by: .milliseconds(100)) }
+                #expect(!done.isSet)
+                stack.heal("file", on: 1, epochs: 1)
+                #expect(await stack.pass(.milliseconds(100)) { done.isSet })
+            }
+            try await sync.value
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test func `a confirmation is a hint: what is not healed is not held`() async throws {
+            let stack = try await BypassStack(bypass: "option fsync all\n option fsync-timeout 1")
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            let sync = Task { try await stack.fsync(fd) }
+            #expect(await eventually { stack.observer.events.contains(.wanted(1)) })
+            stack.bypass.confirmed(gfid: fd.inode.gfid, generation: 1, replica: 1)
+            stack.clock.advance(by: .milliseconds(500))
+            stack.bypass.confirmed(gfid: fd.inode.gfid, generation: 1, replica: 1)
+            #expect(await stack.pass(.milliseconds(100)) { stack.bypass.status.fsyncsFailed == 1 })
+            await #expect(throws: FopError.io) { try await sync.value }
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test func `fsync of what nobody has written since the heal returns at once`() async throws {
+            let stack = try await BypassStack(bypass: "option fsync all")
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            #expect(await stack.passIdle(fd))
+            stack.heal("file", on: 1)
+            try await stack.fsync(fd)
+            try await stack.fsync(fd)
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test func `fsync waits for what an earlier open of the file left unhealed`() async throws {
+            let stack = try await BypassStack(bypass: "option fsync all\n option fsync-timeout 1")
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            try await stack.close(fd)
+            let again = try await stack.open("file")
+            let sync = Task { try await stack.fsync(again) }
+            #expect(await eventually { stack.observer.events.contains(.wanted(1)) })
+            stack.heal("file", on: 1)
+            #expect(await stack.pass(.milliseconds(100)) { stack.bypass.status.backlogFiles == 0 })
+            try await sync.value
+            try await stack.close(again)
+            await stack.stop()
+        }
+
+        @Test func `with a replica down fsync of what is not healed is EIO at once, and writes are replicated`()
+            async throws
+        {
+            let stack = try await BypassStack(3, bypass: "option fsync quorum")
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            let sync = Task { try await stack.fsync(fd) }
+            #expect(await eventually { stack.observer.events.contains(.wanted(1)) })
+            await stack.links[2].cut()
+            await #expect(throws: FopError.io) { try await sync.value }
+            #expect(await eventually { stack.phase(fd) == .closed })
+            try await stack.write("b", to: fd, at: 1)
+            #expect(stack.text(1, "file") == "\0b")
+            #expect(stack.bypass.status.heldBack == "degraded")
+            // Back again: bypassed again.
+            stack.links[2].mend()
+            stack.clock.advance(by: .seconds(2))
+            stack.accuse(1, 2, .zero, "file")
+            try await stack.write("c", to: fd, at: 2)
+            #expect(stack.bypass.status.heldBack == nil)
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test func `a file without a name counts as held`() async throws {
+            let stack = try await BypassStack(bypass: "option fsync all")
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            _ = try await stack.bypass.unlink(UnlinkRequest(parent: stack.root, name: "file"), in: stack.frame)
+            try await stack.fsync(fd)
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test func `an interrupted fsync ends, and the inode works on`() async throws {
+            let stack = try await BypassStack(bypass: "option fsync all")
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            let sync = Task { try await stack.fsync(fd) }
+            #expect(await eventually { stack.observer.events.contains(.wanted(1)) })
+            sync.cancel()
+            await #expect(throws: FopError.interrupted) { try await sync.value }
+            try await stack.write("b", to: fd, at: 1)
+            try await stack.close(fd)
+            #expect(stack.observer.closed.values.reduce(0, +) == 2)
+            await stack.stop()
+        }
+    }
+}
+
+/// A flag that a task sets.
+final class Done: Sendable {
+    private let flag = Atomic<Bool>(false)
+    var isSet: Bool { flag.load(ordering: .acquiring) }
+    func set() { flag.store(true, ordering: .releasing) }
+}
