@@ -19,6 +19,7 @@ import Translators
 /// | `add ID OWNER START LENGTH DOMAIN TIMES FILE` | adds 1 to the number in FILE so often, each time under the lock: `added ID WORST-WAIT-MICROSECONDS` |
 /// | `measure ID DOMAIN TIMES` | `measured ID NANOSECONDS` for one lock and unlock |
 /// | `posix ID OWNER get\|set\|wait read\|write\|unlock START LENGTH` | `granted ID KIND START LENGTH`, `failed ID ERRNO` |
+/// | `mark ID TIMES` | adds 65,536 to `trusted.afr.vol-client-1` of the root and takes it off again, so often: `marked ID` |
 ///
 /// `contended DOMAIN START LENGTH` is a contention notice; `ready` comes first.
 @main struct LockExerciser {
@@ -61,9 +62,14 @@ import Translators
             type features/locks
             subvolumes posix
         end-volume
+        volume index
+            type features/index
+            option xattrop-pending-watchlist trusted.afr.vol-client-1
+            subvolumes locks
+        end-volume
         volume announcer
             type testing/announcer
-            subvolumes locks
+            subvolumes index
         end-volume
         """
     }
@@ -144,6 +150,9 @@ final class Exerciser: Sendable {
             print("added \(id) \(worst.wholeNanoseconds / 1000)", to: 1)
         case "measure": try await measure(id, domain: words[2], times: Int(words[3])!)
         case "posix": try await posix(words)
+        case "mark":
+            for _ in 0..<Int(words[2])! { for delta in [65_536, -65_536] as [Int32] { try await mark(delta) } }
+            print("marked \(id)", to: 1)
         default: print("failed \(id) \(ENOSYS)", to: 1)
         }
     }
@@ -195,6 +204,12 @@ final class Exerciser: Sendable {
             try await inodelk(.release, owner: "1", .whole, domain)
         }
         print("measured \(id) \((clock.now() - before).wholeNanoseconds / Int64(times))", to: 1)
+    }
+
+    private func mark(_ delta: Int32) async throws(FopError) {
+        let counts = withUnsafeBytes(of: delta.bigEndian) { Array($0) } + [UInt8](repeating: 0, count: 8)
+        _ = try await graph.top.xattrop(
+            XattropRequest(.inode(inode), values: ["trusted.afr.vol-client-1": counts]), in: frame("1"))
     }
 
     private func posix(_ words: [String]) async throws(FopError) {

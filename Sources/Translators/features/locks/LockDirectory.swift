@@ -11,37 +11,37 @@ import TranslatorCore
 final class LockDirectory: Sendable {
     let path: String
     let watcher: LockWatcher
-    /// What a watch is at.
-    enum Place: Sendable {
-        case file(Int)
-        case posix(Gfid)
-    }
-    private let watched = Mutex<[Int32: Place]>([:])
+    private let subscriber: LockWatcher.SubscriberID
 
-    init(brick: String) throws(FopError) {
+    /// `handle` hears, on the watcher's thread, where others knock.
+    init(brick: String, _ handle: @escaping @Sendable (LockWatcher.Event) -> Void) throws(FopError) {
         let bypass = brick + "/.glusterfs/bypass"
         path = bypass + "/locks"
         for directory in [bypass, path, path + "/posix"] where mkdir(directory, 0o700) != 0 && errno != EEXIST {
             throw .last
         }
-        watcher = try LockWatcher()
+        watcher = try .shared()
+        subscriber = watcher.subscribe(handle)
         var status = Glibc.stat()
         guard lstat(path(of: LockPlace.fileCount - 1), &status) != 0 || status.st_size == 0 else { return }
         for number in 0..<LockPlace.fileCount { close(try openFile(number)) }
     }
 
+    deinit { watcher.unsubscribe(subscriber) }
+
+    /// Hears nothing any more.
+    func stop() { watcher.unsubscribe(subscriber) }
+
     /// Throws what the system refuses, EMFILE above all.
     func open(_ number: Int) throws(FopError) -> KernelLockFile {
         let descriptor = try openFile(number)
-        let watch = watcher.watch(path(of: number))
-        if let watch { watched.withLock { $0[watch] = .file(number) } }
+        let watch = watcher.watch(path(of: number), as: .file(number), for: subscriber)
         return KernelLockFile(number: number, descriptor: descriptor, watch: watch)
     }
 
     func openPosix(_ gfid: Gfid) throws(FopError) -> PosixLockFile {
         let file = try PosixLockFile(path: "\(path)/posix/\(gfid)")
-        file.watch = watcher.watch(file.path)
-        if let watch = file.watch { watched.withLock { $0[watch] = .posix(gfid) } }
+        file.watch = watcher.watch(file.path, as: .posix(gfid), for: subscriber)
         return file
     }
 
@@ -49,15 +49,7 @@ final class LockDirectory: Sendable {
     func closed(_ file: KernelLockFile) { forget(file.watch) }
     func closed(_ file: PosixLockFile) { forget(file.watch) }
 
-    private func forget(_ watch: Int32?) {
-        guard let watch else { return }
-        watched.withLock { $0[watch] = nil }
-        watcher.forget(watch)
-    }
-
-    func places(of watches: Set<Int32>) -> [Place] {
-        watched.withLock { watched in watches.compactMap { watched[$0] } }
-    }
+    private func forget(_ watch: Int32?) { if let watch { watcher.forget(watch, of: subscriber) } }
 
     /// Whether the file system knows open file description locks.
     func probe() throws(FopError) {

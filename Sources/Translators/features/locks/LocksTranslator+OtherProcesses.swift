@@ -3,11 +3,11 @@ import TranslatorCore
 
 /// What comes from other processes: knocks at lock files, and what holders here ask about them.
 extension LocksTranslator {
-    /// On the watcher's thread. False when this translator has stopped.
-    func heard(_ event: LockWatcher.Event, at directory: LockDirectory) -> Bool {
+    /// On the watcher's thread.
+    func heard(_ event: LockWatcher.Event) {
         switch event {
-        case .knocks(let watches):
-            for place in directory.places(of: watches) {
+        case .knocks(let places):
+            for place in places {
                 switch place {
                 case .file(let number): othersMoved(at: number)
                 case .posix(let gfid): othersMovedPosix(gfid)
@@ -20,7 +20,6 @@ extension LocksTranslator {
                 gfids.forEach { othersMovedPosix($0) }
             }
         }
-        return true
     }
 
     /// Grants what other processes let go of, and tells holders what other processes wait for.

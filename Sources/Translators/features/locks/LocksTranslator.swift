@@ -49,7 +49,6 @@ public final class LocksTranslator: Translator {
     let contentionPause: Duration
     let waitGraph = Mutex(WaitGraph())
     let stripes = (0..<stripeCount).map { _ in StripeBox() }
-    private let watcher = Mutex<LockWatcher?>(nil)
 
     public init(_ volume: Volume) throws(VolfileError) {
         self.volume = volume
@@ -57,38 +56,31 @@ public final class LocksTranslator: Translator {
         contentionPause = volume.options.duration("notify-contention-delay")
     }
 
-    deinit { watcher.withLock { $0?.stop() } }
-
     public func start() async throws(VolfileError) {
         if volume.options.flag("cross-process"), let brick = volume.firstSubvolume.localBrick {
             let directory: LockDirectory
             do throws(FopError) {
-                directory = try LockDirectory(brick: brick.brickDirectory)
+                directory = try LockDirectory(brick: brick.brickDirectory) { [weak self] in self?.heard($0) }
                 try directory.probe()
             } catch {
                 throw volume.error(
                     "cannot lock files in \(brick.brickDirectory)/.glusterfs/bypass/locks: \(error); the brick's file system must"
                         + " be writable and know fcntl(2) locks")
             }
-            directory.watcher.start { [weak self] event in self?.heard(event, at: directory) ?? false }
-            watcher.withLock { $0 = directory.watcher }
             for box in stripes { box.state.withLock { $0.directory = directory } }
         }
     }
 
     /// Drops every lock and ends every wait with ENOTCONN, as a brick's death would.
     public func stop() async {
-        watcher.withLock { watcher in
-            watcher?.stop()
-            watcher = nil
-        }
         for box in stripes {
             let waits = box.state.withLock { stripe in
                 stripe.isStopped = true
+                stripe.directory?.stop()
                 stripe.inodes = [:]
                 (stripe.files, stripe.posixFiles) = ([:], [:])
-                stripe.directory = nil
-                defer { stripe.waits = [:] }
+                defer { (stripe.waits, stripe.directory) = ([:], nil) }
+                for _ in stripe.waits { stripe.directory?.watcher.waiterWent() }
                 return stripe.waits
             }
             for (id, wait) in waits {

@@ -198,4 +198,25 @@ import TranslatorTesting
         #expect(await fopError { _ = try await graph.top.inodelk(request, in: Frame(caller: .root)) } == .stale)
         #expect(await fopError { _ = try await graph.top.inodelk(request, in: Frame(caller: .root)) } == nil)
     }
+
+    @Test func `a statedump says who holds and who waits`() async throws {
+        let stack = try LockingStack()
+        try await stack.inodelk(.acquire, 7, LockRange(start: 4096, length: 512))
+        let waiter = Task { await fopError { try await stack.inodelk(.acquire, 8) } }
+        #expect(await stack.waitUntil(count: 2))
+        let dump = try #require(stack.locks.dump())
+        let locks: StateDump.Value = .table([
+            (
+                stack.inode.gfid.description,
+                .list([
+                    .text("inodelk vol-replicate-0 write 4096+512 held by 7"),
+                    .text("inodelk vol-replicate-0 write 0+ awaited by 8"),
+                ])
+            )
+        ])
+        #expect(dump.entries.first { $0.0 == "locks" }?.1 == locks)
+        #expect(dump.entries.first { $0.0 == "waiting" }?.1 == .integer(1))
+        waiter.cancel()
+        _ = await waiter.value
+    }
 }

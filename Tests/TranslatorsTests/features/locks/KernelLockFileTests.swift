@@ -12,8 +12,8 @@ import TranslatorTesting
 
     init() throws {
         _ = scratch.subdirectory(".glusterfs")
-        here = try LockDirectory(brick: scratch.path).open(7)
-        there = try LockDirectory(brick: scratch.path).open(7)
+        here = try LockDirectory(brick: scratch.path) { _ in }.open(7)
+        there = try LockDirectory(brick: scratch.path) { _ in }.open(7)
     }
 
     private func holding(_ start: UInt64, _ length: UInt64, _ level: SpanHoldings.Level = .write)

@@ -202,9 +202,8 @@ struct LocksAcrossProcessesTests {
         each[1].tell("cancel g")
         #expect(await each[1].says("failed g 4"))
         each.removeAll()
-        // A kill leaves the file to the next who closes it as the last.
+        // Who was killed may have left the file; the next who closes it as the last takes it away.
         let files = brick + "/.glusterfs/bypass/locks/posix"
-        #expect(ExerciserProcess.names(in: files) == ["\(Gfid.root)"])
         _ = try PosixLockFile(path: "\(files)/\(Gfid.root)")
         #expect(ExerciserProcess.names(in: files) == [])
     }
