@@ -63,6 +63,8 @@ static inline int cposix_connect(int fd, const struct sockaddr *address, socklen
 }
 static inline int cposix_bind(int fd, const struct sockaddr *address, socklen_t bytes) { return bind(fd, address, bytes); }
 
+static inline long cposix_syscall(long number, long a, long b, long c, long d) { return syscall(number, a, b, c, d); }
+
 // Macros with casts or arguments.
 static inline unsigned int cposix_major(uint64_t device) { return major(device); }
 static inline unsigned int cposix_minor(uint64_t device) { return minor(device); }

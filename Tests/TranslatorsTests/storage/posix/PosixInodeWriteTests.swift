@@ -168,6 +168,30 @@ struct PosixInodeWriteTests {
         await brick.stop()
     }
 
+    @Test(.enabled(if: PageCache.canTellDirty, "needs cachestat(2), Linux 6.5"))
+    func `what was synced, or written synchronously, is on the disk`() async throws {
+        let brick = try await ScratchBrick()
+        let page = [UInt8](repeating: 9, count: 4096)
+        let lazy = try await brick.create("lazy")
+        try await brick.write(page, to: lazy)
+        #expect(PageCache.dirtyPages(of: brick.path("lazy")) == 1)
+        for (name, flags) in [("dsync", OpenFlags.dsync), ("sync", .sync)] {
+            let fd = try await brick.create(EntryName(name), flags: [.readWrite, flags])
+            try await brick.write(page, to: fd)
+            #expect(PageCache.dirtyPages(of: brick.path(name)) == 0, "\(name)")
+            // A flag of the write alone does it too.
+            try await brick.write(page, to: lazy, at: 4096, flags: [.readWrite, flags])
+            #expect(PageCache.dirtyPages(of: brick.path("lazy"), from: 4096) == 0, "\(name)")
+        }
+        for dataOnly in [true, false] {
+            try await brick.write(page, to: lazy)
+            #expect(PageCache.dirtyPages(of: brick.path("lazy")) == 1)
+            _ = try await brick.posix.fsync(FsyncRequest(fd: lazy, dataOnly: dataOnly), in: brick.frame)
+            #expect(PageCache.dirtyPages(of: brick.path("lazy")) == 0)
+        }
+        await brick.stop()
+    }
+
     static func cachedPages(of path: String) -> Int? {
         let number = cposix_open(path, O_RDONLY, 0)
         defer { close(number) }
@@ -289,5 +313,35 @@ struct PosixInodeWriteTests {
                 "glusterfs.open-fd-count": .uint(1)
             ])
         await brick.stop()
+    }
+}
+
+/// What the kernel keeps of a file: cachestat(2).
+enum PageCache {
+    private static let cachestatNumber = 451
+
+    static let canTellDirty: Bool = {
+        let scratch = TemporaryDirectory("posix-cachestat")
+        let path = scratch.appending("file")
+        let number = cposix_open(path, O_RDWR | O_CREAT, 0o600)
+        write(number, "x", 1)
+        close(number)
+        return dirtyPages(of: path) == 1
+    }()
+
+    /// Dirty, or being written; nil where the kernel cannot say.
+    static func dirtyPages(of path: String, from offset: UInt64 = 0) -> UInt64? {
+        let number = cposix_open(path, O_RDONLY, 0)
+        defer { close(number) }
+        // struct cachestat_range { u64 off, len }; struct cachestat { u64 nr_cache, nr_dirty, nr_writeback, nr_evicted, nr_recently_evicted }.
+        var range: [UInt64] = [offset, 0], found: [UInt64] = [0, 0, 0, 0, 0]
+        let failed = range.withUnsafeMutableBytes { range in
+            found.withUnsafeMutableBytes { found in
+                cposix_syscall(
+                    cachestatNumber, Int(number), Int(bitPattern: range.baseAddress),
+                    Int(bitPattern: found.baseAddress), 0)
+            }
+        }
+        return failed == 0 ? found[1] + found[2] : nil
     }
 }
