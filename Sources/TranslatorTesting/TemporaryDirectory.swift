@@ -2,8 +2,8 @@ import CPosix
 import Glibc
 import TranslatorCore
 
-/// A fresh directory for one test, removed with everything in it when the object goes. Keep it alive: `defer { withExtendedLifetime(scratch) {} }`
-/// or a property of the suite.
+/// A fresh directory for one test, removed with everything in it when the object goes. Keep it alive: `defer {
+/// withExtendedLifetime(scratch) {} }` or a property of the suite.
 public final class TemporaryDirectory: Sendable {
     /// Absolute, without a trailing slash.
     public let path: String
@@ -27,6 +27,12 @@ public final class TemporaryDirectory: Sendable {
         let full = appending(name)
         precondition(mkdir(full, 0o755) == 0 || errno == EEXIST, "cannot make \(full): \(FopError.last)")
         return full
+    }
+
+    /// Removes everything in it.
+    public func removeContents() {
+        Self.removeTree(path)
+        precondition(mkdir(path, 0o755) == 0, "cannot make \(path) again: \(FopError.last)")
     }
 
     /// Removes a file or a whole directory; does not follow symbolic links.
