@@ -146,7 +146,7 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "MountTests",
-            dependencies: ["FuseMount", "Translators", "TranslatorCore", "CPosix"],
+            dependencies: ["volmount", "FuseMount", "FuseProtocol", "Translators", "TranslatorCore", "TranslatorTesting", "CPosix"],
             swiftSettings: swift),
         .testTarget(name: "TidyTests", dependencies: ["TranslatorCore", "Translators"], swiftSettings: swift),
     ]

@@ -34,6 +34,12 @@ enum Background {
     }
 
     private static func spawn(_ arguments: [String], status: Int32, output: Int32) throws(Failure) -> pid_t {
+        // Out of the way of 0 to 3, which are set one after the other below.
+        let (status, output) = (try Self.raised(status), try Self.raised(output))
+        defer {
+            close(status)
+            close(output)
+        }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -52,6 +58,12 @@ enum Background {
         let failed = posix_spawn(&child, "/proc/self/exe", &actions, &attributes, &argv, cposix_environ())
         guard failed == 0 else { throw Failure(.startUp, "cannot start the daemon: \(FopError(failed))") }
         return child
+    }
+
+    private static func raised(_ descriptor: Int32) throws(Failure) -> Int32 {
+        let copy = cposix_fcntl_int(descriptor, F_DUPFD_CLOEXEC, 10)
+        guard copy >= 0 else { throw Failure(.startUp, "cannot start the daemon: \(FopError.last)") }
+        return copy
     }
 
     private static func readAll(_ descriptor: Int32) -> String {

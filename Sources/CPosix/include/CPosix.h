@@ -16,6 +16,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
@@ -64,6 +65,17 @@ static inline int cposix_connect(int fd, const struct sockaddr *address, socklen
 static inline int cposix_bind(int fd, const struct sockaddr *address, socklen_t bytes) { return bind(fd, address, bytes); }
 
 static inline long cposix_syscall(long number, long a, long b, long c, long d) { return syscall(number, a, b, c, d); }
+// Credentials and umask of the calling thread alone: the C library's own calls change all threads.
+static inline int cposix_thread_setresuid(uid_t real, uid_t effective, uid_t saved) {
+    return (int)syscall(SYS_setresuid, real, effective, saved);
+}
+static inline int cposix_thread_setresgid(gid_t real, gid_t effective, gid_t saved) {
+    return (int)syscall(SYS_setresgid, real, effective, saved);
+}
+static inline int cposix_thread_setgroups(int count, const gid_t *groups) { return (int)syscall(SYS_setgroups, count, groups); }
+static inline int cposix_renameat2(int from, const char *old, int to, const char *new_, unsigned flags) {
+    return (int)syscall(SYS_renameat2, from, old, to, new_, flags);
+}
 
 // Macros with casts or arguments.
 static inline unsigned int cposix_major(uint64_t device) { return major(device); }

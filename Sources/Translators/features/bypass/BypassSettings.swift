@@ -57,7 +57,7 @@ struct BypassSettings: Sendable {
         ).reconfigurable(),
         .text(
             "bypass-rules", default: nil,
-            "Patterns in order, the first that matches decides: +PATTERN bypasses, -PATTERN replicates, separated by commas. With a slash a pattern is about the path from the volume's root (* within a name, ** across names, ? one byte), without one about the last name. Example: -*.log,+/vm/**"
+            "Patterns in order, the first that matches decides: +PATTERN bypasses, -PATTERN replicates, separated by commas. With a slash a pattern is about the path from the volume's root (* within a name, ** across names, ? one byte), without one about the last name. Example: -*.log,+/vm/**."
         ).reconfigurable(),
         .size(
             "bypass-min-size", default: "0",

@@ -28,7 +28,7 @@ extension FuseSession {
         let frame = frame(call)
         var latest: Iatt?
         if let size = change.size {
-            if change.killsPrivileges { try await killPrivileges(node, target, frame) }
+            if change.killsPrivileges { try await killPrivileges(node, target, call, frame) }
             latest = try await top.truncate(TruncateRequest(target, size: size), in: frame).attributes.post
         }
         let (iatt, valid) = requested(change, now: frame.time)
@@ -59,27 +59,35 @@ extension FuseSession {
         return (iatt, valid)
     }
 
-    /// Takes the set-user-ID bit, and the set-group-ID bit of a file that its group may execute, before someone who may
-    /// not keep them changes the content: FUSE_HANDLE_KILLPRIV_V2 makes that the mount's work. Capabilities
-    /// (`security.capability`) go by themselves, because every brick's own kernel drops them at a write.
-    func killPrivileges(_ node: Node, _ target: FopTarget, _ frame: Frame) async throws(FopError) {
-        if let known = node.mode.value(at: environment.time.now()), Self.killedBits(UInt32(known)) == 0 { return }
+    /// Takes the set-user-ID and set-group-ID bits before someone who may not keep them changes the content:
+    /// FUSE_HANDLE_KILLPRIV_V2 makes that the mount's work. Capabilities (`security.capability`) go by themselves,
+    /// because every brick's own kernel drops them at a write.
+    func killPrivileges(
+        _ node: Node, _ target: FopTarget, _ call: FuseCall, _ frame: Frame
+    ) async throws(FopError) {
+        if let known = node.mode.value(at: environment.time.now()), UInt32(known) & (S_ISUID | S_ISGID) == 0 { return }
         let iatt = try await top.stat(StatRequest(target), in: frame).iatt
-        let killed = Self.killedBits(iatt.mode)
-        if killed != 0 {
-            var change = Iatt()
-            change.mode = iatt.mode & ~killed
-            let reply = try await top.setattr(SetattrRequest(target, iatt: change, valid: .mode), in: frame)
-            saw(reply.attributes.post, of: node)
-        } else {
-            saw(iatt, of: node)
-        }
+        saw(iatt, of: node)
+        let killed = Self.killedBits(iatt, call)
+        guard killed != 0 else { return }
+        var change = Iatt()
+        change.mode = iatt.mode & ~killed
+        let reply = try await top.setattr(SetattrRequest(target, iatt: change, valid: .mode), in: frame)
+        saw(reply.attributes.post, of: node)
     }
 
-    /// Of a mode: the bits that go. Source: Linux `setattr_should_drop_suidgid`.
-    static func killedBits(_ mode: UInt32) -> UInt32 {
-        guard FileType(mode: mode) == .regular || FileType(mode: mode) == .unknown else { return 0 }
-        let executableByGroup = mode & S_IXGRP != 0
-        return mode & S_ISUID | (executableByGroup ? mode & S_ISGID : 0)
+    /// The bits that go: set-group-ID where the group may execute the file, or the caller is not in the group.
+    /// Source: Linux `setattr_should_drop_suidgid`.
+    private static func killedBits(_ iatt: Iatt, _ call: FuseCall) -> UInt32 {
+        guard iatt.isRegular else { return 0 }
+        var killed = iatt.mode & S_ISUID
+        if iatt.mode & S_ISGID != 0, iatt.mode & S_IXGRP != 0 || !isCaller(call, inGroup: iatt.gid) {
+            killed |= S_ISGID
+        }
+        return killed
+    }
+
+    private static func isCaller(_ call: FuseCall, inGroup group: UInt32) -> Bool {
+        call.gid == group || CallerGroups.of(pid: call.pid).contains(group)
     }
 }

@@ -32,7 +32,7 @@ extension FuseSession {
     func open(_ open: FuseOpen, _ call: FuseCall) async throws(FopError) {
         let node = try node(call.node)
         let frame = frame(call)
-        if open.killsPrivileges { try await killPrivileges(node, .inode(node.inode), frame) }
+        if open.killsPrivileges { try await killPrivileges(node, .inode(node.inode), call, frame) }
         let fd = Fd(inode: node.inode, flags: openFlags(open.flags))
         _ = try await top.open(OpenRequest(fd: fd), in: frame)
         let reply = opened(fd, node)
@@ -88,7 +88,7 @@ extension FuseSession {
         guard found.iatt.isRegular, Self.mayOpen(found.iatt, create.flags, call) else { throw .stale }
         let fd = Fd(inode: inode(of: found.iatt, found.inode), flags: flags)
         if create.killsPrivileges {
-            try await killPrivileges(Node(number: 0, inode: fd.inode), .inode(fd.inode), frame)
+            try await killPrivileges(Node(number: 0, inode: fd.inode), .inode(fd.inode), call, frame)
         }
         _ = try await top.open(OpenRequest(fd: fd), in: frame)
         let iatt = flags.contains(.truncate) ? try await top.stat(StatRequest(.fd(fd)), in: frame).iatt : found.iatt
@@ -117,7 +117,7 @@ extension FuseSession {
         do throws(FopError) {
             let handle = try handle(write.handle)
             let frame = frame(call)
-            if write.killsPrivileges { try await killPrivileges(handle.node, .fd(handle.fd), frame) }
+            if write.killsPrivileges { try await killPrivileges(handle.node, .fd(handle.fd), call, frame) }
             let request = WriteRequest(
                 fd: handle.fd, offset: write.offset, payload: payload, flags: openFlags(write.flags))
             let reply = try await top.writev(request, in: frame)

@@ -12,7 +12,7 @@ extension FuseSession {
         let frame = frame(call)
         let keepsSize = request.mode & UInt32(FALLOC_FL_KEEP_SIZE) != 0
         // fallocate(2) and copy_file_range(2) come without the kernel's word on whether the caller keeps privileges.
-        if call.uid != 0 { try await killPrivileges(handle.node, .fd(fd), frame) }
+        if call.uid != 0 { try await killPrivileges(handle.node, .fd(fd), call, frame) }
         switch Int32(request.mode) & ~FALLOC_FL_KEEP_SIZE {
         case 0:
             _ = try await top.fallocate(
@@ -35,9 +35,23 @@ extension FuseSession {
         case SEEK_HOLE: what = .hole
         default: throw .invalid
         }
-        let found = try await top.seek(
-            SeekRequest(fd: try handle(number).fd, offset: offset, what: what), in: frame(call))
+        let handle = try handle(number)
+        if isWriteback { await writeBack(handle.node, call.queue) }
+        let found = try await top.seek(SeekRequest(fd: handle.fd, offset: offset, what: what), in: frame(call))
         call.queue.reply(call.unique, fuse_lseek_out(offset: found))
+    }
+
+    /// Has the kernel write out what it keeps dirty of a file, which it does not do by itself before it asks for data and
+    /// holes. It sends WRITEs and waits for them inside the notification, so that stands on a thread of its own: no
+    /// worker waits for another.
+    private func writeBack(_ node: Node, _ queue: FuseQueue) async {
+        let message = FuseNotification.invalidateInode(node: node.number)
+        await withCheckedContinuation { continuation in
+            WorkerThread.start(name: "fuse-flush") {
+                queue.notify(message)
+                continuation.resume()
+            }
+        }
     }
 
     func copyFileRange(_ copy: FuseCopyFileRange, _ call: FuseCall) async throws(FopError) {
@@ -45,7 +59,7 @@ extension FuseSession {
         let source = try handle(copy.source)
         let sink = try handle(copy.sink)
         let frame = frame(call)
-        if call.uid != 0 { try await killPrivileges(sink.node, .fd(sink.fd), frame) }
+        if call.uid != 0 { try await killPrivileges(sink.node, .fd(sink.fd), call, frame) }
         let reply = try await top.copyFileRange(
             CopyFileRangeRequest(
                 source: source.fd, sourceOffset: copy.sourceOffset, sink: sink.fd, sinkOffset: copy.sinkOffset,

@@ -1,0 +1,25 @@
+import Testing
+import TranslatorCore
+import TranslatorTesting
+
+/// Every body on the mount and on a plain directory of the same file system: the lines must be equal.
+@Suite(.serialized, .enabled(if: MountedVolume.isPossible, "needs root, /dev/fuse and trusted xattrs"))
+struct ConformanceTests {
+    static let modes = ["write-through", "writeback-cache"]
+
+    @Test(arguments: modes, ConformanceBody.all)
+    func `the mount behaves as ext4`(mode: String, body: ConformanceBody) async throws {
+        let volume = try MountedVolume(["cache-mode=\(mode)"])
+        let plain = volume.scratch.subdirectory("plain")
+        let mounted = volume.path("work")
+        #expect(mkdirAsTests(mounted))
+        let expected = Probe.run(in: plain, body.run)
+        let found = Probe.run(in: mounted, body.run)
+        for (position, (a, b)) in zip(expected, found).enumerated() where a != b {
+            Issue.record("step \(position): ext4 says \"\(a)\", the mount \"\(b)\"")
+        }
+        #expect(expected.count == found.count && !expected.isEmpty)
+        await volume.unmount()
+        #expect(!volume.isRunning, "a process is left")
+    }
+}
