@@ -14,20 +14,28 @@ final class HealBench: Sendable {
     let pipeline: HealPipeline
     let clock = ManualClock()
     let edges = BenchEdges()
-    let file = Gfid.random()
+    let file: Gfid
     let writer = Gfid.random()
     private let sequence = Mutex<UInt64>(0)
 
     init(
         replicas count: Int = 2, durable: Bool = true, settings: HealSettings = HealSettings(),
-        content: [[UInt8]] = [[], [], []]
+        content: [[UInt8]] = [[], [], []], pause: @escaping @Sendable () async -> Void = {}
     ) async throws {
-        replicas = SimulatedReplicas(count: count)
+        (replicas, file) = (SimulatedReplicas(count: count, pause: pause), .random())
         for (brick, bytes) in zip(replicas.bricks, content) { brick.place(file, name: "file", bytes) }
         client = try replicas.connect(
-            faulty: true, durable: durable, environment: GraphEnvironment(time: clock, log: .silent))
+            observed: true, durable: durable, environment: GraphEnvironment(time: clock, log: .silent))
         pipeline = HealPipeline(
             client.replicaSet, settings: settings, explanations: edges, writers: edges, listener: edges)
+        try await client.graph.start()
+    }
+
+    /// Another healer of the same replicas, which knows nothing yet.
+    init(taking bench: HealBench) async throws {
+        (replicas, file) = (bench.replicas, bench.file)
+        client = try replicas.connect(observed: true, environment: GraphEnvironment(time: clock, log: .silent))
+        pipeline = HealPipeline(client.replicaSet, explanations: edges, writers: edges, listener: edges)
         try await client.graph.start()
     }
 
@@ -36,7 +44,8 @@ final class HealBench: Sendable {
         let gfid = gfid ?? file
         let tally = HealTally()
         _ = pipeline.state.withLock { state in
-            _ = state.want(gfid, .promoted)
+            // As if everything that put it off had passed.
+            if !state.schedule.retry(gfid) { _ = state.want(gfid, .promoted) }
             let next = state.nextFile(at: clock.now())
             precondition(next == gfid, "the file is put off or in flight")
             state.ledger.started(gfid, tally, at: clock.now())
@@ -127,5 +136,12 @@ final class BenchEdges: ExplanationSource, WriterWatch, HealListener {
 
 /// Bytes that differ from offset to offset and from seed to seed.
 func pattern(_ count: Int, seed: UInt8) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8 &+ Int(seed) &* 57 | 1) }
+    [UInt8](unsafeUninitializedCapacity: count) { bytes, initialized in
+        var state = UInt32(seed) &* 2_654_435_761 | 1
+        for position in 0..<count {
+            state = state &* 1_664_525 &+ 1_013_904_223
+            bytes[position] = UInt8(truncatingIfNeeded: state >> 24) | 1
+        }
+        initialized = count
+    }
 }

@@ -20,6 +20,7 @@ extension FileCopy {
                 // All of it lies within the source, which may have grown since it was planned.
                 if copied < job.end { try await copy(job, from: copied, upTo: job.end) }
                 copied = max(copied, job.end)
+                if await sinksReach(job.end, job.sinks) { return }
                 if try await lengthen(job) { return }
             } else {
                 if looks < Self.looksMax, seen > copied, seen - copied > Self.growthUnderTailMax {
@@ -38,6 +39,16 @@ extension FileCopy {
     }
     private func size(of replica: Int) async throws(FopError) -> UInt64 {
         try await replicas.replicas[replica].stat(StatRequest(.fd(fds[replica]!)), in: frame).iatt.size
+    }
+
+    /// Whether no sink is shorter: then there is nothing to lengthen, and whoever shortens one later shortens all.
+    private func sinksReach(_ end: UInt64, _ sinks: [Int]) async -> Bool {
+        var doAll = true
+        await onSinks(sinks) { _, size in
+            if size < end { doAll = false }
+            return nil
+        }
+        return doAll
     }
 
     /// Under the lock of the last window of the job: no sink stays shorter than its end. False when the source does not

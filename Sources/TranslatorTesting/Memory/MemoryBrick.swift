@@ -68,6 +68,8 @@ public final class MemoryBrick: Sendable {
         guard let counts = try? PendingCounts(xattr: xattr(gfid, name)) else { fatalError("\(name) is not 12 bytes") }
         return counts
     }
+    /// Takes all xattrs off without the index hearing of it.
+    public func dropXattrs(_ gfid: Gfid) { state.withLock { $0.files[gfid]!.xattrs = [:] } }
     public var indexed: Set<Gfid> { state.withLock { $0.xattropIndex } }
     public var dirtyIndexed: Set<Gfid> { state.withLock { $0.dirtyIndex } }
     /// Nobody holds or waits for any lock.

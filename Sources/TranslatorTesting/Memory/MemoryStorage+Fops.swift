@@ -108,7 +108,7 @@ extension MemoryStorage {
     /// Not the checksums of a real brick; equal bytes have equal ones.
     public func rchecksum(_ request: RchecksumRequest, in frame: Frame) async throws(FopError) -> RchecksumReply {
         try await step { state throws(FopError) in
-            let bytes = try file(state, request.fd.inode).read(request.bytes, at: Int(request.offset))
+            let bytes = Array(try file(state, request.fd.inode).read(request.bytes, at: Int(request.offset)))
             var sums = (UInt64(0xCBF2_9CE4_8422_2325), UInt64(bytes.count))
             for byte in bytes { sums = ((sums.0 ^ UInt64(byte)) &* 0x100_0000_01B3, sums.1 &* 31 &+ UInt64(byte)) }
             var strong = ByteWriter(capacity: 32)

@@ -17,17 +17,19 @@ public final class SimulatedReplicas: Sendable {
     public var bypassKeys: [String] { pendingKeys.map { BypassCounts.key(for: $0) } }
     public let lockDomain = "vol-replicate-0"
 
-    /// A client of its own: connections, inodes, lock owners. `faulty` puts a `FaultyTranslator` named
-    /// `vol-client-<n>` over each connection. Not started yet.
+    /// A client of its own: connections, inodes, lock owners. With `observed` each connection, `vol-client-<n>`, is a
+    /// `FaultyTranslator` over a `RecordingTranslator`. Not started yet.
     public func connect(
-        faulty: Bool = false, durable: Bool = true, environment: GraphEnvironment
+        observed: Bool = false, durable: Bool = true, environment: GraphEnvironment
     ) throws(VolfileError) -> Client {
         var text = ""
         for number in bricks.indices {
-            let name = faulty ? "vol-memory-\(number)" : "vol-client-\(number)"
+            let name = observed ? "vol-memory-\(number)" : "vol-client-\(number)"
             text += "volume \(name)\n type testing/memory\n option brick \(prefix)-\(number)\nend-volume\n"
-            if faulty {
-                text += "volume vol-client-\(number)\n type testing/faulty\n subvolumes \(name)\nend-volume\n"
+            if observed {
+                text += "volume vol-record-\(number)\n type testing/recording\n subvolumes \(name)\nend-volume\n"
+                text +=
+                    "volume vol-client-\(number)\n type testing/faulty\n subvolumes vol-record-\(number)\nend-volume\n"
             }
         }
         let children = bricks.indices.map { "vol-client-\($0)" }.joined(separator: " ")
@@ -53,6 +55,10 @@ public final class SimulatedReplicas: Sendable {
         public var storages: [MemoryStorage] { graph.translators.compactMap { $0 as? MemoryStorage } }
         public func faulty(_ replica: Int) -> FaultyTranslator {
             replicaSet.replicas[replica] as! FaultyTranslator
+        }
+        /// What went down to a brick, in order.
+        public func recorder(_ replica: Int) -> RecordingTranslator {
+            replicaSet.replicas[replica].subvolume as! RecordingTranslator
         }
         /// kill -9: every lock it holds is gone, nothing it does any more reaches a brick.
         public func die() { storages.forEach { $0.cut() } }
