@@ -33,7 +33,9 @@ let package = Package(
         // C edges: headers and shims, no decisions.
         .target(name: "CPosix"),
         .target(name: "CFuse"),
-        .target(name: "CChecksums", linkerSettings: [.linkedLibrary("xxhash"), .linkedLibrary("z"), .linkedLibrary("crypto")]),
+        .target(
+            name: "CChecksums",
+            linkerSettings: [.linkedLibrary("xxhash"), .linkedLibrary("z"), .linkedLibrary("crypto")]),
         .target(name: "CAllocationCount"),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
 
@@ -69,7 +71,8 @@ let package = Package(
 
         // Fakes for the true edges only: disk, network, kernel, clock.
         .target(
-            name: "TranslatorTesting", dependencies: ["TranslatorCore", "ReplicaState", "Translators", "CPosix", "CAllocationCount"],
+            name: "TranslatorTesting",
+            dependencies: ["TranslatorCore", "ReplicaState", "Translators", "CPosix", "CAllocationCount"],
             swiftSettings: swift),
 
         // Parse, compose, run: the only place where two sides meet.
@@ -120,17 +123,23 @@ let package = Package(
             path: "Tests/LockExerciser", swiftSettings: swift),
         .testTarget(
             name: "TranslatorsTests",
-            dependencies: ["LockExerciser", "Translators", "TranslatorCore", "TranslatorTesting", "ReplicaState", "RangeMapping", "Checksums", "CPosix"],
+            dependencies: [
+                "LockExerciser", "Translators", "TranslatorCore", "TranslatorTesting", "ReplicaState", "RangeMapping",
+                "Checksums", "CPosix",
+            ],
             resources: [.copy("Vectors")], swiftSettings: swift),
         .testTarget(
             name: "HealTransportTests",
             dependencies: [
-                "HealTransport", "HealProtocol", "TranslatorCore", "TranslatorTesting", "CPosix", "CZeroMQ", "TransportProbe",
+                "HealTransport", "HealProtocol", "TranslatorCore", "TranslatorTesting", "CPosix", "CZeroMQ",
+                "TransportProbe",
             ],
             swiftSettings: swift),
         .testTarget(
             name: "HealctlTests",
-            dependencies: ["healctl", "HealTransport", "HealProtocol", "TranslatorCore", "TranslatorTesting", "CPosix"],
+            dependencies: [
+                "healctl", "HealTransport", "HealProtocol", "TranslatorCore", "TranslatorTesting", "CPosix",
+            ],
             swiftSettings: swift),
         // A process of its own for tests that kill -9 a writer.
         .executableTarget(
@@ -138,15 +147,22 @@ let package = Package(
             path: "Tests/TransportProbe", swiftSettings: swift),
         .testTarget(
             name: "HealEngineTests",
-            dependencies: ["HealEngine", "HealProtocol", "ReplicaState", "RangeMapping", "Translators", "TranslatorCore", "TranslatorTesting", "CPosix"],
+            dependencies: [
+                "HealEngine", "HealProtocol", "ReplicaState", "RangeMapping", "Translators", "TranslatorCore",
+                "TranslatorTesting", "CPosix",
+            ],
             swiftSettings: swift),
         .testTarget(
             name: "HealSimulationTests",
-            dependencies: ["HealEngine", "HealProtocol", "ReplicaState", "Translators", "TranslatorCore", "TranslatorTesting"],
+            dependencies: [
+                "HealEngine", "HealProtocol", "ReplicaState", "Translators", "TranslatorCore", "TranslatorTesting",
+            ],
             swiftSettings: swift),
         .testTarget(
             name: "MountTests",
-            dependencies: ["volmount", "FuseMount", "FuseProtocol", "Translators", "TranslatorCore", "TranslatorTesting", "CPosix"],
+            dependencies: [
+                "volmount", "FuseMount", "FuseProtocol", "Translators", "TranslatorCore", "TranslatorTesting", "CPosix",
+            ],
             swiftSettings: swift),
         .testTarget(name: "TidyTests", dependencies: ["TranslatorCore", "Translators"], swiftSettings: swift),
     ]

@@ -35,7 +35,8 @@ struct BypassService {
     ) throws(Failure) -> RecordPublisher {
         guard let set = bypass.subvolume as? any ReplicaSet, let volume = set.volumeID else {
             throw Failure(
-                .configuration, "volume \"\(bypass.name)\": no volume-id; set \"option volume-id\" in cluster/replicate")
+                .configuration, "volume \"\(bypass.name)\": no volume-id; set \"option volume-id\" in cluster/replicate"
+            )
         }
         let brick = set.replicas[bypass.targetPosition].localBrick
         do {
@@ -77,7 +78,8 @@ private final class PublishingObserver: WriteObserver {
     }
     func writeEnded(_ write: RecordedWrite) {
         publisher.writeEnded(
-            write.gfid, generation: write.generation, sequence: write.sequence, offset: write.offset, bytes: write.bytes)
+            write.gfid, generation: write.generation, sequence: write.sequence, offset: write.offset, bytes: write.bytes
+        )
     }
     func epochClosed(_ gfid: Gfid, generation: Int32, records: UInt64, isExact: Bool) {
         publisher.epochClosed(gfid, generation: generation, records: records, isExact: isExact)

@@ -9,7 +9,8 @@ extension FuseSession {
     /// What the stack opens a file with. With the writeback cache the kernel reads the rest of a page that is written in
     /// part, by any handle, and decides itself where an append goes.
     func openFlags(_ kernel: OpenFlags) -> OpenFlags {
-        let mountsOwn: Int32 = O_CREAT | O_EXCL | O_NOCTTY | 0o100000  // the last is O_LARGEFILE, always set by the kernel
+        // The last is O_LARGEFILE, which the kernel always sets.
+        let mountsOwn: Int32 = O_CREAT | O_EXCL | O_NOCTTY | 0o100000
         var flags = OpenFlags(rawValue: kernel.rawValue & ~mountsOwn)
         if isWriteback {
             flags.remove(.append)
