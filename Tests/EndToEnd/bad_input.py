@@ -66,7 +66,8 @@ def says_one_sentence(command, expected):
         answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
     except subprocess.TimeoutExpired:
         return "it runs on instead of refusing"
-    said = [line for line in (answer.stdout + answer.stderr).splitlines() if line.strip()]
+    # Lines of the log that only inform are no complaint: "[2026-11-24 23:39:16.528] I …".
+    said = [line for line in (answer.stdout + answer.stderr).splitlines() if line.strip() and "] I " not in line[:30]]
     if answer.returncode == 0:
         return "exit code 0"
     if answer.returncode < 0:

@@ -12,6 +12,9 @@ final class RecordEar: @unchecked Sendable {
     private static let batchMax = 1_024
     /// Messages kept while the thread is busy.
     private static let queueMax = 1_000_000
+    /// Between two looks for sockets that kill -9 left behind, so that a dead healer does not make every answer of
+    /// `healctl` an incomplete one for long.
+    private static let tidyPause = Duration.seconds(3)
 
     private struct Writer {
         var heard: MonotonicTime
@@ -59,7 +62,12 @@ final class RecordEar: @unchecked Sendable {
     }
 
     func run() {
+        var tidyAt = clock.now() + Self.tidyPause
         while !owner.state.withLock({ $0.isClosed }) {
+            if clock.now() >= tidyAt {
+                owner.directory.removeStaleSockets(olderThan: .seconds(1))
+                tidyAt = clock.now() + Self.tidyPause
+            }
             lookAtDirectory()
             ZMQPoll.wait(
                 sockets: [local] + remotes + replays.sockets,
