@@ -151,7 +151,7 @@ class Testbed:
         for brick in self.bricks:
             folder = os.path.join(brick, ".glusterfs", "bypass")
             for name in os.listdir(folder) if os.path.isdir(folder) else []:
-                if name != "locks":
+                if len(name) == 36:  # a writer's id; the rest is locks
                     shutil.rmtree(os.path.join(folder, name))
 
     def stop(self, keep=False):
