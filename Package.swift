@@ -15,6 +15,7 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let orderedCollections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 
 let package = Package(
     name: "bypass",
@@ -54,6 +55,7 @@ let package = Package(
             name: "Translators",
             dependencies: [
                 "TranslatorCore", "Checksums", "ReplicaState", "RangeMapping", "CPosix", orderedCollections, heap,
+                deque,
             ],
             exclude: ["mount"], swiftSettings: swift),
 

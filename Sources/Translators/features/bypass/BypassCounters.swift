@@ -6,7 +6,6 @@ final class BypassCounters: Sendable {
     private struct Rare {
         var detours = [UInt64](repeating: 0, count: Detour.allCases.count)
         var closes = [UInt64](repeating: 0, count: CloseReason.allCases.count)
-        var logged: Set<Int> = []
     }
     private let rare = Mutex(Rare())
     let writesLocal = Atomic<UInt64>(0), bytesLocal = Atomic<UInt64>(0), writesBusy = Atomic<UInt64>(0)

@@ -87,6 +87,18 @@ final class BypassInode: Sendable {
 
     var version: UInt64 { guarded.withLock { $0.version } }
 
+    /// Waits until the state has changed since `version` was read, whatever becomes of the task: for what must be done.
+    func changeForSure(since version: UInt64) async {
+        _ = await withCheckedContinuation { (continuation: CheckedContinuation<Bool, Never>) in
+            let hasChanged = guarded.withLock { guarded in
+                guard guarded.version == version else { return true }
+                guarded.waiters.append(Waiter(number: UniqueNumber.next(), continuation: continuation))
+                return false
+            }
+            if hasChanged { continuation.resume(returning: true) }
+        }
+    }
+
     /// Waits until the state has changed since `version` was read. EINTR when the task is cancelled.
     func change(since version: UInt64) async throws(FopError) {
         let number = UniqueNumber.next()

@@ -45,7 +45,7 @@ extension BypassTranslator {
     }
 
     func sweep() async {
-        for gfid in backlog.withLock({ $0.waiting.oldest(Self.sweepFiles) }) { await verify(gfid) }
+        for gfid in backlog.withLock({ $0.waiting.next(Self.sweepFiles) }) { await verify(gfid) }
         sweepLater()
     }
 

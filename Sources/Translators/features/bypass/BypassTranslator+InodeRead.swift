@@ -22,15 +22,21 @@ extension BypassTranslator {
         while true {
             switch readStep(file) {
             case .target(let fd): return .target(fd)
-            case .replicate:
-                try checkNotStale(file)
-                await informReplicate(of: file)
-                return .replicate
+            case .replicate: return try await readReplicated(file)
             case .openFirst: _ = try await dataFd(file)
             case .wait(let version): try await file.change(since: version)
-            case .check: await checkReadable(file)
+            case .check:
+                guard await checkReadable(file) else { return try await readReplicated(file) }
+                let (fd, opens) = file.guarded.withLock { ($0.openFd, $0.state.opens) }
+                return .target(fd == nil && opens > 0 ? try await dataFd(file) : fd)
             }
         }
+    }
+
+    private func readReplicated(_ file: BypassInode) async throws(FopError) -> ReadWay {
+        try checkNotStale(file)
+        await informReplicate(of: file)
+        return .replicate
     }
 
     private func readStep(_ file: BypassInode) -> ReadStep {
@@ -48,7 +54,7 @@ extension BypassTranslator {
     }
 
     /// Asks all reachable replicas whether they accuse the target.
-    private func checkReadable(_ file: BypassInode) async {
+    private func checkReadable(_ file: BypassInode) async -> Bool {
         let questions = marks.questions
         let answers = await onReplicas(replicaSet.up) { replica throws(FopError) in
             try await self.replicaSet.replicas[replica].lookup(
@@ -71,6 +77,7 @@ extension BypassTranslator {
             return guarded.takeWaiters()
         }
         for waiter in woken { waiter.continuation.resume(returning: true) }
+        return isReadable
     }
 
     public func readv(_ request: ReadRequest, in frame: Frame) async throws(FopError) -> ReadReply {

@@ -59,7 +59,7 @@ extension BypassTranslator {
             guard isLast else { return }
             if !isActive { break }
             file.cancelLockWait()
-            do throws(FopError) { try await file.change(since: version) } catch { return }
+            await file.changeForSure(since: version)
         }
         await closeDataFd(file)
     }

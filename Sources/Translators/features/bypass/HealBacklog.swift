@@ -1,3 +1,4 @@
+import DequeModule
 import TranslatorCore
 
 /// What this mount wrote to the target and no xattr says to be healed yet: bytes and age, per file. Decides, never acts.
@@ -19,9 +20,12 @@ struct HealBacklog {
 
     private(set) var files: [Gfid: [Sample]] = [:]
     private(set) var bytes: UInt64 = 0
+    /// Every file, and some that wait no more: in the order in which to look at them.
+    private var order = Deque<Gfid>()
 
     mutating func closed(_ epoch: ClosedEpoch, of gfid: Gfid) {
         guard epoch.records > 0, let since = epoch.firstRecord else { return }
+        if files[gfid] == nil { lineUp(gfid) }
         var samples = files[gfid] ?? []
         // Closes of two epochs may arrive out of order.
         let position = samples.firstIndex { $0.generation > epoch.generation } ?? samples.count
@@ -29,6 +33,14 @@ struct HealBacklog {
         if samples.count > Self.samplesMax { samples = Self.merged(samples) }
         files[gfid] = samples
         bytes += epoch.bytes
+    }
+
+    private mutating func lineUp(_ gfid: Gfid) {
+        order.append(gfid)
+        // Files that were healed and wait again stand in line twice: now and then all but the first places are dropped.
+        guard order.count > 2 * files.count + 64 else { return }
+        var seen: Set<Gfid> = []
+        order.removeAll { ($0 != gfid && files[$0] == nil) || !seen.insert($0).inserted }
     }
 
     private static func merged(_ samples: [Sample]) -> [Sample] {
@@ -56,17 +68,22 @@ struct HealBacklog {
     func contains(_ gfid: Gfid) -> Bool { files[gfid] != nil }
 
     /// How old the oldest epoch of this file that is not healed is; zero when there is none.
-    func lag(of gfid: Gfid, at now: MonotonicTime) -> Duration {
-        guard let samples = files[gfid] else { return .zero }
-        return samples.reduce(.zero) { max($0, now - $1.since) }
-    }
+    func lag(of gfid: Gfid, at now: MonotonicTime) -> Duration { files[gfid].map { now - $0[0].since } ?? .zero }
 
     /// The longest lag of all files.
-    func lag(at now: MonotonicTime) -> Duration { files.keys.reduce(.zero) { max($0, lag(of: $1, at: now)) } }
+    func lag(at now: MonotonicTime) -> Duration { files.values.reduce(.zero) { max($0, now - $1[0].since) } }
 
-    /// At most `count` files, those that wait longest first.
-    func oldest(_ count: Int) -> [Gfid] {
-        files.sorted { ($0.value[0].since, $0.key) < ($1.value[0].since, $1.key) }.prefix(count).map(\.key)
+    /// The next `count` files to look at: those not looked at for longest. They go to the end of the line.
+    mutating func next(_ count: Int) -> [Gfid] {
+        var found: [Gfid] = []
+        var seen: Set<Gfid> = []
+        for _ in 0..<order.count where found.count < count {
+            let gfid = order.removeFirst()
+            guard files[gfid] != nil, seen.insert(gfid).inserted else { continue }
+            found.append(gfid)
+        }
+        order.append(contentsOf: found)
+        return found
     }
 }
 

@@ -214,6 +214,19 @@ extension BypassTests {
         #expect(backlog.bytes == 0)
     }
 
+    @Test func `files are looked at in turn, whatever comes and goes`() {
+        var backlog = HealBacklog()
+        let gfids = (1...10).map { Gfid(high: 0, low: UInt64($0)) }
+        for round in Int32(1)...1_000 {
+            for gfid in gfids { backlog.closed(epoch(round, bytes: 1, at: 1), of: gfid) }
+            for gfid in gfids.dropFirst(3) { backlog.healed(gfid, through: round) }
+        }
+        let waiting = Set(gfids.prefix(3))
+        #expect(Set(backlog.next(3)) == waiting && Set(backlog.next(64)) == waiting && backlog.next(2).count == 2)
+        for gfid in waiting { backlog.healed(gfid, through: 1_000) }
+        #expect(backlog.next(64).isEmpty && backlog.bytes == 0)
+    }
+
     @Test func `a limit is passed above it and left below half of it`() {
         var limit = Hysteresis<Int>()
         let values = [10, 100, 101, 80, 50, 49, 100, 101]
