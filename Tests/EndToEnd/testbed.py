@@ -63,12 +63,13 @@ class Testbed:
         self.folder = tempfile.mkdtemp(prefix="bypass-", dir=scratch or os.environ.get("SCRATCH"))
         self.bricks = [os.path.join(self.folder, "brick%d" % i) for i in range(replicas)]
         self.mount_point = os.path.join(self.folder, "mnt")
-        self.runtime = os.path.join(self.folder, "run")
+        # Not below the scratch folder: a socket's path has 107 bytes at most, and two UUIDs are in it.
+        self.runtime = tempfile.mkdtemp(prefix="run-")
         self.volfile = os.path.join(self.folder, "%s.vol" % VOLUME)
         self.binaries = os.path.join(REPOSITORY, ".build", "release" if release else "debug")
         self.mount_options = mount_options
         self.mount_process = self.healer_process = None
-        for path in self.bricks + [self.mount_point, self.runtime]:
+        for path in self.bricks + [self.mount_point]:
             os.mkdir(path)
         with open(self.volfile, "w") as file:
             file.write(self.volfile_text(bypass_options, replicate_options))
@@ -172,6 +173,7 @@ class Testbed:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        shutil.rmtree(self.runtime, ignore_errors=True)
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
