@@ -15,7 +15,8 @@ public struct FuseRequestHeader: Sendable, Equatable {
     public var unique: UInt64
     public var node: UInt64
     public var uid: UInt32, gid: UInt32
-    /// The calling thread's process as the mount's pid namespace sees it; 0 from outside, and for the kernel's own writes.
+    /// The calling thread's process as the mount's pid namespace sees it; 0 from outside, and for the kernel's own
+    /// writes.
     public var pid: UInt32
     /// Bytes of extensions at the end of the request, which only features ask for that we do not.
     public var extensionBytes: Int

@@ -1,7 +1,8 @@
 import CFuse
 import TranslatorCore
 
-/// What kernel and mount can do; both halves of INIT's flags as one word. Bits: linux/fuse.h, "INIT request/reply flags".
+/// What kernel and mount can do; both halves of INIT's flags as one word. Bits: linux/fuse.h, "INIT request/reply
+/// flags".
 public struct FuseFeatures: OptionSet, Sendable, Hashable {
     public let rawValue: UInt64
     public init(rawValue: UInt64) { self.rawValue = rawValue }

@@ -38,6 +38,7 @@ public enum FuseRequest: Sendable {
     /// To be answered ENOSYS: the kernel then does without, and remembers.
     case unsupported(opcode: UInt32)
 
+    /// How many lookups of a node the kernel takes back. Source: linux/fuse.h, `struct fuse_forget_one`.
     public struct Forget: Sendable, Equatable {
         public var node: UInt64, lookups: UInt64
     }

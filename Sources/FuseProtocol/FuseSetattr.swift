@@ -3,6 +3,7 @@ import TranslatorCore
 
 /// Which attributes to change, and to what. Source: linux/fuse.h, `struct fuse_setattr_in`.
 public struct FuseSetattr: Sendable, Equatable {
+    /// A time to set: the server's now, or a given one.
     public enum Time: Sendable, Equatable { case now, at(Timestamp) }
     /// Set when the caller changes by an open file (ftruncate, and truncation on its way from the page cache).
     public var handle: UInt64?

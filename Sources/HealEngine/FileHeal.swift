@@ -4,8 +4,8 @@ import TranslatorCore
 
 /// What one heal needs to know of everything else; the pipeline answers.
 protocol HealContext: Sendable {
-    /// What is known of the epochs of this file on its target, whose newest is `opened`. `markIsFree`: no replica refused
-    /// the epoch mark just now.
+    /// What is known of the epochs of this file on its target, whose newest is `opened`. `markIsFree`: no replica
+    /// refused the epoch mark just now.
     func epochs(_ gfid: Gfid, target: Int, opened: Int32, markIsFree: Bool) async -> EpochView
     /// Asks journals and writers, and learns what they say; within `HealSettings.askTimeout`.
     func ask(_ gfid: Gfid, target: Int, generations: ClosedRange<Int32>) async
@@ -16,8 +16,8 @@ protocol HealContext: Sendable {
     var isStopping: Bool { get }
 }
 
-/// One heal of one file, from the first look to the last unlock: DESIGN §3.3, in its order. The only file that names all
-/// its steps.
+/// One heal of one file, from the first look to the last unlock: DESIGN §3.3, in its order. The only file that names
+/// all its steps.
 struct FileHeal: Sendable {
     let replicas: HealReplicas
     let gfid: Gfid
@@ -55,8 +55,8 @@ struct FileHeal: Sendable {
         return report
     }
 
-    /// Directories, links, devices: nothing of theirs is healed here. On a directory a data count asks for a full crawl of
-    /// its names, so it is the names that are pending.
+    /// Directories, links, devices: nothing of theirs is healed here. On a directory a data count asks for a full crawl
+    /// of its names, so it is the names that are pending.
     private func withoutContent(_ look: HealInspector.FirstLook) -> HealReport.Outcome {
         guard look.matrix.isPending(.data) else { return .clean(others: look.otherKinds) }
         return look.iatts[0].isDirectory ? .clean(others: look.otherKinds.union([.entry])) : .failed(.notRegular(gfid))

@@ -4,7 +4,8 @@ import TranslatorCore
 /// Who can say more about epochs than the records that arrived: journals of dead writers, replays of living ones
 /// (DESIGN §3.2). The engine declares it; `healer` supplies one that reads files and asks over sockets.
 public protocol ExplanationSource: Sendable {
-    /// Answers with what it found, one for each writer that has anything; the engine waits for it for `HealSettings.askTimeout` at most, then cancels.
+    /// Answers with what it found, one for each writer that has anything; the engine waits for it for
+    /// `HealSettings.askTimeout` at most, then cancels.
     func explain(_ question: EpochQuestion) async -> [JournalExplanation]
 }
 

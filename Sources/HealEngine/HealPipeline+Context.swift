@@ -14,8 +14,8 @@ extension HealPipeline: HealContext {
             newest: markIsFree ? await newest(file, opened) : .mayBeOpen(until: nil))
     }
 
-    /// Whether the newest epoch may still be written although nobody holds its mark: it has no close, and its writer may
-    /// have lost its connection with writes on the way (DESIGN §3.3, step 2).
+    /// Whether the newest epoch may still be written although nobody holds its mark: it has no close, and its writer
+    /// may have lost its connection with writes on the way (DESIGN §3.3, step 2).
     private func newest(_ file: EpochKnowledge.File, _ opened: Int32) async -> EpochView.Newest {
         let now = time.now()
         let (isClosed, known, foundFree) = state.withLock { state in

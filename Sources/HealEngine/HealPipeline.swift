@@ -4,11 +4,11 @@ import Synchronization
 import TranslatorCore
 
 /// The stages in order: records and crawls come in (Intake), each file's replicas are inspected (Inspect), the missing
-/// bytes are copied (Copy), the marks are taken off (Clear), and all of it can be seen (Observe). One pipeline heals one
-/// replica set.
+/// bytes are copied (Copy), the marks are taken off (Clear), and all of it can be seen (Observe). One pipeline heals
+/// one replica set.
 ///
-/// Decisions are made by values under one mutex (`PipelineState`); this driver acts on them outside it. Everything runs on
-/// the executor that `run` is called on.
+/// Decisions are made by values under one mutex (`PipelineState`); this driver acts on them outside it. Everything runs
+/// on the executor that `run` is called on.
 public final class HealPipeline: Sendable {
     let replicas: HealReplicas
     private let knobs: Mutex<HealSettings>
@@ -44,7 +44,8 @@ public final class HealPipeline: Sendable {
         replicas.replicaSet.volume.log(level, message())
     }
 
-    /// To be called when the graph was started. Heals until `stop`, or until the task is cancelled: then waits for locks end too.
+    /// To be called when the graph was started. Heals until `stop`, or until the task is cancelled: then waits for
+    /// locks end too.
     public func run() async {
         replicas.watch.graphStarted(local: replicas.isLocal)
         await withDiscardingTaskGroup { group in
@@ -249,7 +250,8 @@ public final class HealPipeline: Sendable {
 
     // Operators.
 
-    /// Heals this file before others. Answers at the end of a heal that started after the call; nil when the engine stops.
+    /// Heals this file before others. Answers at the end of a heal that started after the call; nil when the engine
+    /// stops.
     func heal(now gfid: Gfid) async -> HealReport? {
         await withCheckedContinuation { continuation in
             let number = UniqueNumber.next()

@@ -11,7 +11,8 @@ public struct HealSettings: Equatable, Sendable {
     public var windowsInFlight = 8
     /// `shd-max-threads`: files healed at once, 1…64.
     public var filesInFlight = 4
-    /// `heal-timeout`: between two walks of the indices. Zero: only at start, on a brick's return and when records were lost.
+    /// `heal-timeout`: between two walks of the indices. Zero: only at start, on a brick's return and when records were
+    /// lost.
     public var crawlInterval = Duration.seconds(600)
     /// `favorite-child-policy`: whom to believe in a split-brain without asking.
     public var favorite = FavoriteChildPolicy.none

@@ -31,8 +31,8 @@ public struct ByteRange: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// An exact set of bytes of a file, as sorted ranges that neither overlap nor touch. What the records of an epoch say was
-/// written, and what a heal copies: write records are exact to the byte.
+/// An exact set of bytes of a file, as sorted ranges that neither overlap nor touch. What the records of an epoch say
+/// was written, and what a heal copies: write records are exact to the byte.
 public struct ByteRanges: Equatable, Sendable {
     /// Ascending; between two neighbours at least one byte is not in the set.
     public private(set) var ranges: [ByteRange] = []

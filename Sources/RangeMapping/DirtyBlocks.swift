@@ -1,6 +1,6 @@
-/// Which 4 KiB blocks of a file are dirty: a bitmap of 32 blocks below each 128 KiB page that is dirty in part, and runs of
-/// pages that are dirty in whole. At once the dirty state, the write record and the heal range of writes that are known by
-/// block, not by byte (DESIGN §3.5, §5). Memory: one entry for each page dirty in part, one for each run.
+/// Which 4 KiB blocks of a file are dirty: a bitmap of 32 blocks below each 128 KiB page that is dirty in part, and
+/// runs of pages that are dirty in whole. At once the dirty state, the write record and the heal range of writes that
+/// are known by block, not by byte (DESIGN §3.5, §5). Memory: one entry for each page dirty in part, one for each run.
 public struct DirtyBlocks: Equatable, Sendable {
     public static let blockBytes: UInt64 = 4096
     public static let pageBytes: UInt64 = 128 * 1024

@@ -1,6 +1,7 @@
-/// What stands behind one stretch of a file. Source: Linux `iomap.h` (struct iomap), whose names these are; FIEMAP's flags
-/// (`linux/fiemap.h`) tell the same about a local file.
+/// What stands behind one stretch of a file. Source: Linux `iomap.h` (struct iomap), whose names these are; FIEMAP's
+/// flags (`linux/fiemap.h`) tell the same about a local file.
 public struct Mapping: Equatable, Sendable {
+    /// What stands behind a stretch of a file. Source: the seed's iomap types.
     public enum Kind: UInt8, Sendable {
         /// Nothing is allocated; reads as zeros.
         case hole
@@ -17,6 +18,7 @@ public struct Mapping: Equatable, Sendable {
         public var readsAsZeros: Bool { self == .hole || self == .unwritten }
     }
 
+    /// What else is known of a stretch. Source: the seed's iomap flags.
     public struct Flags: OptionSet, Sendable, Hashable {
         public let rawValue: UInt16
         public init(rawValue: UInt16) { self.rawValue = rawValue }

@@ -19,9 +19,9 @@ public protocol MappingOperations: Sendable {
 extension MappingOperations {
     public func end(_ range: ByteRange, processed: UInt64, mapping: Mapping) async throws(Failure) {}
 
-    /// Walks `range` mapping by mapping: `begin`, then `work` on what lies in the range, then `end`, which is called when
-    /// `work` throws too. `work` answers how many bytes it did; fewer than given end the walk. Returns all that were done.
-    /// Source: Linux `iomap_iter`.
+    /// Walks `range` mapping by mapping: `begin`, then `work` on what lies in the range, then `end`, which is called
+    /// when `work` throws too. `work` answers how many bytes it did; fewer than given end the walk. Returns all that
+    /// were done. Source: Linux `iomap_iter`.
     @discardableResult
     public func walk(
         _ range: ByteRange, _ work: (Mapping) async throws(Failure) -> UInt64

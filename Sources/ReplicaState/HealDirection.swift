@@ -1,7 +1,7 @@
 import TranslatorCore
 
-/// From which replica to which others one kind of change has to be copied, or why not: GlusterFS's decision, from xattrs
-/// and attributes read under the lock from **all** replicas. Source: gluster-disk-format.md §4.
+/// From which replica to which others one kind of change has to be copied, or why not: GlusterFS's decision, from
+/// xattrs and attributes read under the lock from **all** replicas. Source: gluster-disk-format.md §4.
 public enum HealDirection: Equatable, Sendable {
     /// Sources, but no sink: nothing to copy. The counts stay as they are.
     case nothing

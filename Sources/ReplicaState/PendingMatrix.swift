@@ -37,11 +37,12 @@ public struct PendingMatrix: Equatable, Sendable {
         replicas.contains { i in dirty[i][kind] != 0 || replicas.contains { accuses(i, $0, of: kind) } }
     }
 
-    /// What each replica's one xattrop (`addArray`) adds after a heal of `kind`: takes off exactly what this matrix, read
-    /// under the lock, holds, and keeps a `failed` sink accused. Names all keys, as it must (gluster-disk-format.md §5.4).
+    /// What each replica's one xattrop (`addArray`) adds after a heal of `kind`: takes off exactly what this matrix,
+    /// read under the lock, holds, and keeps a `failed` sink accused. Names all keys, as it must
+    /// (gluster-disk-format.md §5.4).
     ///
-    /// For an entry heal that crawled the whole directory, `fullCrawl` takes off the data counts too, which on a directory
-    /// ask for just that.
+    /// For an entry heal that crawled the whole directory, `fullCrawl` takes off the data counts too, which on a
+    /// directory ask for just that.
     public func undo(_ kind: PendingKind, keys: [String], failed: Set<Int> = [], fullCrawl: Bool = false) -> [Xattrs] {
         let kinds: [PendingKind] = fullCrawl ? [kind, .data] : [kind]
         return replicas.map { i in

@@ -1,7 +1,8 @@
 import TranslatorCore
 
 /// Waits until `condition` holds, looking every few milliseconds, for `deadline` at most. Answers whether it held:
-/// `#expect(await eventually { queue.isEmpty })`. For real processes and threads; with a `ManualClock` nothing need wait.
+/// `#expect(await eventually { queue.isEmpty })`. For real processes and threads; with a `ManualClock` nothing need
+/// wait.
 public func eventually(
     within deadline: Duration = .seconds(10), _ condition: () async throws -> Bool
 ) async rethrows -> Bool {

@@ -1,7 +1,8 @@
 import Synchronization
 import TranslatorCore
 
-/// A clock that stands still until a test moves it: same calls, same run. Sleepers wake in the order of their deadlines.
+/// A clock that stands still until a test moves it: same calls, same run. Sleepers wake in the order of their
+/// deadlines.
 ///
 /// A sleeper that wakes runs when the executor gets to it, and reads the time that `advance` ended at: move in steps
 /// where the time between matters.

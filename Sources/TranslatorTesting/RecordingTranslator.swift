@@ -19,6 +19,7 @@ public final class RecordingTranslator: EveryFop {
         public let xdata: Xdata
         public let ended: Ending?
     }
+    /// How a fop ended.
     public enum Ending: Sendable, Equatable {
         case replied(String)
         case failed(FopError)

@@ -36,7 +36,8 @@ public enum XattrReading {
         value(of: "trusted.gfid", at: path).flatMap { Gfid(bytes: $0) }
     }
 
-    /// Zeros when the xattr does not exist: `trusted.afr.<subvolume>`, `trusted.afr.dirty`. Traps when it is not 12 bytes.
+    /// Zeros when the xattr does not exist: `trusted.afr.<subvolume>`, `trusted.afr.dirty`. Traps when it is not 12
+    /// bytes.
     public static func counts(of name: String, at path: String) -> PendingCounts {
         do { return try PendingCounts(xattr: value(of: name, at: path)) } catch {
             fatalError("\(name) of \(path): \(error)")

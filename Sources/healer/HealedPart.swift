@@ -5,7 +5,8 @@ import Synchronization
 import TranslatorCore
 import Translators
 
-/// One replica set at work: its bricks, its pipeline, the journals on its bricks. Tells writers and watchers what it does.
+/// One replica set at work: its bricks, its pipeline, the journals on its bricks. Tells writers and watchers what it
+/// does.
 final class HealedPart: Sendable {
     let position: UInt16
     let graph: Graph

@@ -2,8 +2,8 @@ import HealEngine
 import ReplicaState
 import TranslatorCore
 
-/// The healer's own options: one table for checking, `--help`, `--print-config` and the manual page. Those that a volfile
-/// has in `cluster/replicate` are taken from there unless given here.
+/// The healer's own options: one table for checking, `--help`, `--print-config` and the manual page. Those that a
+/// volfile has in `cluster/replicate` are taken from there unless given here.
 struct HealerOptions: Sendable {
     static let declarations: [OptionDeclaration] = [
         .choice(

@@ -78,8 +78,8 @@ struct HealingService: Sendable {
         log.write(.info, volume: volume) { "left" }
     }
 
-    /// SIGTERM and SIGINT: the windows in hand are finished; what still waits after `leavingMax`, or at a second signal, is
-    /// cancelled. SIGHUP: log file and volfile anew. SIGUSR1: a statedump.
+    /// SIGTERM and SIGINT: the windows in hand are finished; what still waits after `leavingMax`, or at a second
+    /// signal, is cancelled. SIGHUP: log file and volfile anew. SIGUSR1: a statedump.
     private func watch(
         _ signals: UnixSignalsSequence, _ volume: String, _ parts: [HealedPart], _ sockets: HealerSockets
     ) async {
@@ -95,7 +95,8 @@ struct HealingService: Sendable {
                 isLeaving = true
                 log.write(.info, volume: volume) { "\(signal): finishing the windows in hand" }
                 parts.forEach { $0.pipeline.stop() }
-                // Locks that others hold may be waited for: the kernel and the bricks take back what a dead process holds.
+                // Locks that others hold may be waited for: the kernel and the bricks take back what a dead process
+                // holds.
                 Task {
                     try? await Task.sleep(for: Self.leavingMax)
                     if Task.isCancelled { return }

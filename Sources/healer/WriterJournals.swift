@@ -4,8 +4,8 @@ import HealTransport
 import Synchronization
 import TranslatorCore
 
-/// What journals on the bricks of one replica set, and living writers, tell the engine: who lives, what dead ones wrote.
-/// A target without a directory on this machine has no journal here; its living writers are asked.
+/// What journals on the bricks of one replica set, and living writers, tell the engine: who lives, what dead ones
+/// wrote. A target without a directory on this machine has no journal here; its living writers are asked.
 final class WriterJournals: ExplanationSource, WriterWatch {
     private struct Life {
         var isAlive = true

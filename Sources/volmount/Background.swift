@@ -2,8 +2,8 @@ import CPosix
 import Glibc
 import TranslatorCore
 
-/// Runs this program again as a daemon and waits until it has mounted, or says why not. Not fork(2) alone: the threads of
-/// Swift's runtime would be missing in the child.
+/// Runs this program again as a daemon and waits until it has mounted, or says why not. Not fork(2) alone: the threads
+/// of Swift's runtime would be missing in the child.
 enum Background {
     /// What the daemon says when the volume is mounted; anything else is why it is not.
     private static let ready = "mounted\n"

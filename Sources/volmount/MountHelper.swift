@@ -1,5 +1,5 @@
-/// `mount.volmount SPEC DIR [-sfnv] [-o OPTIONS] [-t TYPE]`, as mount(8) calls it for `mount -t volmount` and fstab(5), where
-/// SPEC is the path of a volfile. Here the same arguments as `volmount` takes them.
+/// `mount.volmount SPEC DIR [-sfnv] [-o OPTIONS] [-t TYPE]`, as mount(8) calls it for `mount -t volmount` and fstab(5),
+/// where SPEC is the path of a volfile. Here the same arguments as `volmount` takes them.
 enum MountHelper {
     static let name = "mount.volmount"
 

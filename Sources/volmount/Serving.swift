@@ -88,8 +88,8 @@ struct Serving {
         }
     }
 
-    /// SIGTERM and SIGINT: the mount point goes at once, files that are open stay usable until they are closed; a second
-    /// one ends at once. SIGHUP: the log file is opened anew. SIGUSR1: a statedump.
+    /// SIGTERM and SIGINT: the mount point goes at once, files that are open stay usable until they are closed; a
+    /// second one ends at once. SIGHUP: the log file is opened anew. SIGUSR1: a statedump.
     private func watch(_ signals: UnixSignalsSequence, _ mount: FuseMount, _ graph: Graph) async {
         var isLeaving = false
         for await signal in signals {

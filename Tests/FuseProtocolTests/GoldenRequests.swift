@@ -1,4 +1,5 @@
-/// Requests of Linux 6.18 (FUSE 7.45, x86-64) as a mount with one worker read them, and the header's 40 bytes with them.
+/// Requests of Linux 6.18 (FUSE 7.45, x86-64) as a mount with one worker read them, and the header's 40 bytes with
+/// them.
 enum GoldenRequests {
     static let initialize = bytes(
         "680000001a0000000200000000000000000000000000000000000000000000000000000000000000070000002d000000"

@@ -4,8 +4,8 @@ import Synchronization
 import TranslatorCore
 import Translators
 
-/// A process that has a brick open and takes locks on its root as it is told on its standard input, for tests with several
-/// real processes. One command a line, `NAME ID ARGUMENTS`; answers and events come as lines with the same ID:
+/// A process that has a brick open and takes locks on its root as it is told on its standard input, for tests with
+/// several real processes. One command a line, `NAME ID ARGUMENTS`; answers and events come as lines with the same ID:
 ///
 /// | command | answer |
 /// | --- | --- |

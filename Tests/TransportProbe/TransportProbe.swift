@@ -4,9 +4,9 @@ import HealProtocol
 import HealTransport
 import TranslatorCore
 
-/// A bypass writer without a mount, to be killed by tests: `TransportProbe journal BRICK VOLUME WRITER`. Two threads journal
-/// ranges of epoch 1 of a file each; a line on standard output names the last record that was in the journal when its write
-/// might have begun.
+/// A bypass writer without a mount, to be killed by tests: `TransportProbe journal BRICK VOLUME WRITER`. Two threads
+/// journal ranges of epoch 1 of a file each; a line on standard output names the last record that was in the journal
+/// when its write might have begun.
 @main enum TransportProbe {
     static func main() throws {
         let arguments = CommandLine.arguments

@@ -56,13 +56,17 @@ static inline int cposix_openat(int directory, const char *path, int flags, mode
 }
 static inline int cposix_fcntl_int(int fd, int command, int argument) { return fcntl(fd, command, argument); }
 static inline int cposix_fcntl_lock(int fd, int command, struct flock *lock) { return fcntl(fd, command, lock); }
-static inline int cposix_ioctl_ptr(int fd, unsigned long request, void *argument) { return ioctl(fd, request, argument); }
+static inline int cposix_ioctl_ptr(int fd, unsigned long request, void *argument) {
+    return ioctl(fd, request, argument);
+}
 
 // With _GNU_SOURCE its address is a transparent union, which Swift cannot make.
 static inline int cposix_connect(int fd, const struct sockaddr *address, socklen_t bytes) {
     return connect(fd, address, bytes);
 }
-static inline int cposix_bind(int fd, const struct sockaddr *address, socklen_t bytes) { return bind(fd, address, bytes); }
+static inline int cposix_bind(int fd, const struct sockaddr *address, socklen_t bytes) {
+    return bind(fd, address, bytes);
+}
 
 static inline long cposix_syscall(long number, long a, long b, long c, long d) { return syscall(number, a, b, c, d); }
 // Credentials and umask of the calling thread alone: the C library's own calls change all threads.
@@ -93,7 +97,8 @@ static inline int cposix_receive_descriptor(int socket) {
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int))];
     } control;
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
     ssize_t got;
     while ((got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {}
     struct cmsghdr *first = got > 0 ? CMSG_FIRSTHDR(&message) : 0;

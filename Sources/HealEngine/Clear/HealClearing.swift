@@ -56,7 +56,8 @@ struct HealClearing: Sendable {
                 _ = try await replicas.replicas[clearing.replica].xattrop(
                     XattropRequest(.inode(inode), values: clearing.deltas), in: .healer())
             } catch {
-                // The source's comes first: if it did not answer, the others keep theirs. Another's stays, for the next heal.
+                // The source's comes first: if it did not answer, the others keep theirs. Another's stays, for the next
+                // heal.
                 if clearing.replica == plan.source { return failed(report, clearing.replica, error) }
             }
         }

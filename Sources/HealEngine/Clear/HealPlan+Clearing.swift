@@ -9,9 +9,9 @@ extension HealPlan {
         let deltas: Xattrs
     }
 
-    /// What goes on each replica once every sink but the `failed` ones has been healed (DESIGN §3.3, step 6; the undo of
-    /// gluster-disk-format.md §5.4). Always names every pending key and dirty, or a brick would drop the index entry of a
-    /// file that has other counts. Empty when every sink failed: then nothing is taken off.
+    /// What goes on each replica once every sink but the `failed` ones has been healed (DESIGN §3.3, step 6; the undo
+    /// of gluster-disk-format.md §5.4). Always names every pending key and dirty, or a brick would drop the index entry
+    /// of a file that has other counts. Empty when every sink failed: then nothing is taken off.
     func clearings(failed: Set<Int>, keys: [String]) -> [Clearing] {
         let healed = sinks.filter { !failed.contains($0.replica) }
         guard !healed.isEmpty else { return [] }

@@ -8,9 +8,10 @@ extension FileCopy {
     /// After so many looks at a source that shrinks and grows, the tail is locked from the start of the file.
     private static var looksMax: Int { 8 }
 
-    /// Makes the end right, after everything of the job before `copied` was copied. The part of a range behind the source's
-    /// end is one truncate of the sinks to the source's size, read under the lock of the tail; a whole-file heal always
-    /// ends with it. A sink that is shorter than both the job and the source is lengthened (DESIGN §3.3, step 4).
+    /// Makes the end right, after everything of the job before `copied` was copied. The part of a range behind the
+    /// source's end is one truncate of the sinks to the source's size, read under the lock of the tail; a whole-file
+    /// heal always ends with it. A sink that is shorter than both the job and the source is lengthened (DESIGN §3.3,
+    /// step 4).
     func finish(_ job: CopyJob, copiedUpTo size: UInt64) async throws(CopyInterruption) {
         var copied = size, looks = 0
         while true {

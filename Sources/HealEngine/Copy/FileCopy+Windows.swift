@@ -17,8 +17,8 @@ extension FileCopy {
         }
     }
 
-    /// The next windows in which something may have to be done. Long stretches that are holes on the source and on every
-    /// sink are passed over without a lock: whoever writes there later either writes to all replicas or marks.
+    /// The next windows in which something may have to be done. Long stretches that are holes on the source and on
+    /// every sink are passed over without a lock: whoever writes there later either writes to all replicas or marks.
     private func gather(_ windows: inout HealWindows, _ job: CopyJob) async throws(CopyInterruption) -> [HealWindow] {
         var gathered: [HealWindow] = []
         var known: UInt64 = 0

@@ -44,8 +44,8 @@ struct HealLock: Sendable {
         return attempt
     }
 
-    /// Gets it on all of `positions` that answer: tries, and where somebody is in the way lets go of all and waits for one
-    /// after the other in child order, so that two who do the same cannot wait for each other.
+    /// Gets it on all of `positions` that answer: tries, and where somebody is in the way lets go of all and waits for
+    /// one after the other in child order, so that two who do the same cannot wait for each other.
     func acquired(on positions: [Int], of replicas: HealReplicas) async -> Attempt {
         var attempt = await trying(on: positions, of: replicas)
         guard !attempt.refused.isEmpty else { return attempt }

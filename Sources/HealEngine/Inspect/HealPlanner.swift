@@ -14,8 +14,8 @@ struct HealPlanner: Sendable {
     var local: Int?
 
     /// `epochs` answers for the one replica with data counts against others; nil asks never to be called.
-    /// `hasAsked`: journal and writers were asked in this heal already. `wholeFilesFrom`: before this moment no whole-file
-    /// heal under an open epoch.
+    /// `hasAsked`: journal and writers were asked in this heal already. `wholeFilesFrom`: before this moment no
+    /// whole-file heal under an open epoch.
     func decide(
         _ facts: HealFacts, epochs: (_ target: Int) -> EpochView, hasAsked: Bool, now: MonotonicTime,
         wholeFilesFrom: MonotonicTime? = nil
@@ -43,7 +43,8 @@ struct HealPlanner: Sendable {
         case .splitBrain: return splitBrain(facts)
         case .nothing, .merge: return .noSink
         case .copy(let source, let sources, let sinks):
-            // The accuser itself where it is a source, so that what is taken off and what was copied come from one place.
+            // The accuser itself where it is a source, so that what is taken off and what was copied come from one
+            // place.
             let source = accusers.count == 1 && sources.contains(accusers[0]) ? accusers[0] : source
             let work = HealPlan.Work.whole(byChecksum: comparesFirst(facts))
             return .copy(

@@ -1,8 +1,8 @@
 import ReplicaState
 import TranslatorCore
 
-/// The replicas that an engine heals: subvolumes it was handed, their pending keys and the lock domain. It knows nothing of
-/// what stands below them.
+/// The replicas that an engine heals: subvolumes it was handed, their pending keys and the lock domain. It knows
+/// nothing of what stands below them.
 final class HealReplicas: Sendable {
     let replicaSet: any ReplicaSet
     let replicas: [any Translator]
@@ -38,7 +38,8 @@ final class HealReplicas: Sendable {
     var countKeys: [String] { pendingKeys + [PendingCounts.dirtyKey] }
     var bypassKeys: [String] { pendingKeys.map { BypassCounts.key(for: $0) } }
 
-    /// Runs `body` for each of these replicas, at the same time where one may wait. Answers in the order of `positions`.
+    /// Runs `body` for each of these replicas, at the same time where one may wait. Answers in the order of
+    /// `positions`.
     func each<Answer: Sendable>(
         _ positions: [Int], _ body: @escaping @Sendable (Int) async -> Answer
     ) async -> [(replica: Int, answer: Answer)] {
@@ -66,7 +67,7 @@ final class HealReplicas: Sendable {
 }
 
 extension Frame {
-    /// A frame of the healer with a lock owner of its own: every lock of a heal, each window's too, has another, so that
-    /// waiting writers get their turn between windows.
+    /// A frame of the healer with a lock owner of its own: every lock of a heal, each window's too, has another, so
+    /// that waiting writers get their turn between windows.
     static func healer() -> Frame { Frame(caller: .selfHeal) }
 }

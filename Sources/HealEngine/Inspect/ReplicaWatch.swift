@@ -1,8 +1,9 @@
 import Synchronization
 import TranslatorCore
 
-/// Hears from every replica of a set whether it serves fops. It stands beside the replicate translator as another parent
-/// of the replicas: a heal must know of a connection that was lost and came back within it, because its locks are gone.
+/// Hears from every replica of a set whether it serves fops. It stands beside the replicate translator as another
+/// parent of the replicas: a heal must know of a connection that was lost and came back within it, because its locks
+/// are gone.
 final class ReplicaWatch: Translator {
     static let type: TranslatorType = "healer/watch"
     static let needs: SubvolumeNeed = .atLeast(1)

@@ -5,8 +5,9 @@ import TranslatorCore
 /// Which bypass epochs of which files this healer could explain: what records, journals and replays told it so far.
 /// Decides, never acts: no I/O, no clock.
 ///
-/// Keyed by (gfid, target, writer, generation); counts *distinct* sequence numbers (DESIGN §3.2). It is a hint: the xattrs
-/// decide. Whatever is forgotten costs a whole-file heal, never data, so memory is bounded by forgetting whole files.
+/// Keyed by (gfid, target, writer, generation); counts *distinct* sequence numbers (DESIGN §3.2). It is a hint: the
+/// xattrs decide. Whatever is forgotten costs a whole-file heal, never data, so memory is bounded by forgetting whole
+/// files.
 struct EpochKnowledge: Sendable {
     /// A file on the replica that its bypass writers write to.
     struct File: Hashable, Sendable {

@@ -2,8 +2,8 @@ import TranslatorCore
 
 /// Which file to heal next. Decides, never acts: no I/O, no clock of its own, no `await`.
 ///
-/// Every gfid is in one place: waiting (once, however many records ask for it), in flight, or put off until a time. What
-/// finds no room is left to the next crawl; the marks on disk do not forget.
+/// Every gfid is in one place: waiting (once, however many records ask for it), in flight, or put off until a time.
+/// What finds no room is left to the next crawl; the marks on disk do not forget.
 struct HealSchedule: Sendable {
     enum Urgency: Int, Sendable, Comparable, CaseIterable {
         /// Found by a crawl.
@@ -17,8 +17,8 @@ struct HealSchedule: Sendable {
     /// Why a file is put off.
     struct PutOff: Equatable, Sendable {
         let until: MonotonicTime
-        /// News of the file, a close, ends the wait. Not so after a failure: a file that cannot be healed and is written
-        /// all the time would be tried all the time.
+        /// News of the file, a close, ends the wait. Not so after a failure: a file that cannot be healed and is
+        /// written all the time would be tried all the time.
         let endsWithNews: Bool
     }
     enum Acceptance: Equatable, Sendable {

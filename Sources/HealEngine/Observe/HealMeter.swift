@@ -4,8 +4,8 @@ import TranslatorCore
 
 /// Rate, progress and estimate from samples of a backlog. A value: the caller looks at the clock.
 ///
-/// A *burst* lasts from the first thing that is behind until nothing is. Within one the fraction done never falls, never
-/// leaves 0…1, and is 1 only when nothing is left. The estimate subtracts what keeps coming in (FEATURES C3).
+/// A *burst* lasts from the first thing that is behind until nothing is. Within one the fraction done never falls,
+/// never leaves 0…1, and is 1 only when nothing is left. The estimate subtracts what keeps coming in (FEATURES C3).
 struct HealMeter: Sendable {
     /// What was seen at one moment.
     struct Sample: Equatable, Sendable {

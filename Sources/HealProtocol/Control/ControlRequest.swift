@@ -50,6 +50,7 @@ public enum ControlReply: Equatable, Sendable {
 
 /// Why a healer did not do what it was asked.
 public struct ControlFailure: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What kind of failure it is, for exit codes and programs.
     public enum Reason: String, Sendable, CaseIterable {
         case unknownFile = "unknown-file"
         case healFailed = "heal-failed"

@@ -1,7 +1,7 @@
 import TranslatorCore
 
-/// Reads the members of a JSON object by name. Every message says what is missing, and members that this version does not
-/// know are passed over, so that a newer healer can talk to an older `healctl`.
+/// Reads the members of a JSON object by name. Every message says what is missing, and members that this version does
+/// not know are passed over, so that a newer healer can talk to an older `healctl`.
 public struct JSONObject: Sendable {
     private let members: [String: JSONText]
     private let what: String

@@ -7,7 +7,8 @@ public struct EpochExplanation: Equatable, Sendable {
     public var ranges: [WriteRecord]
     /// The close, if it is there: how many range records there were, and whether that is exact.
     public var close: (records: UInt64, isExact: Bool)?
-    /// Whether `ranges` are certainly all: by an exact close that counts them, or by a dead writer's journal (DESIGN §3.2).
+    /// Whether `ranges` are certainly all: by an exact close that counts them, or by a dead writer's journal (DESIGN
+    /// §3.2).
     public var isComplete: Bool
 
     public init(generation: Int32, ranges: [WriteRecord], close: (records: UInt64, isExact: Bool)?, isComplete: Bool) {
@@ -71,8 +72,9 @@ public struct JournalDigest: Sendable {
 
     private mutating func blind(from generation: Int32, segment: UInt64) { blindness.append((segment, generation)) }
 
-    /// Epochs by ascending generation. With `isWriterDead` the journal is all there will ever be, and explains an epoch if
-    /// it holds *opened*, and nobody was blind at or before the epoch except in segments older than the one that holds it.
+    /// Epochs by ascending generation. With `isWriterDead` the journal is all there will ever be, and explains an epoch
+    /// if it holds *opened*, and nobody was blind at or before the epoch except in segments older than the one that
+    /// holds it.
     public func epochs(isWriterDead: Bool) -> [EpochExplanation] {
         epochs.keys.sorted().map { generation in
             let epoch = epochs[generation]!

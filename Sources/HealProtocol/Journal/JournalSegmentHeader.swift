@@ -1,8 +1,8 @@
 import Checksums
 import TranslatorCore
 
-/// The first slot of a journal segment, 128 bytes, big-endian. The second slot is empty, or holds the record *blind*; every
-/// slot from the third on is empty or holds a record.
+/// The first slot of a journal segment, 128 bytes, big-endian. The second slot is empty, or holds the record *blind*;
+/// every slot from the third on is empty or holds a record.
 ///
 ///     0  magic "BYPASSJ1" 8 · 8 version 2 · 10 slot bytes 2 · 12 slots in the file, these two included 4
 ///     16 volume id 16 · 32 writer id 16 · 48 boot id 16 · 64 segment number 8 · 72 replica set 2 · 74 target 2

@@ -21,13 +21,15 @@ public struct JournalTrim: Sendable {
         needed.values.reduce(into: [:]) { $0.merge($1.unhealed, uniquingKeysWith: max) }
     }
 
-    /// Takes in a segment that will not change any more, later than all before. Returns what nobody needs: it, or nothing.
+    /// Takes in a segment that will not change any more, later than all before. Returns what nobody needs: it, or
+    /// nothing.
     public mutating func add(segment number: UInt64, newest: [Gfid: Int32], isBlind: Bool) -> [UInt64] {
         needed[number] = Segment(unhealed: newest, isBlind: isBlind)
         return newest.isEmpty ? takeUnneeded() : []
     }
 
-    /// Every sink has healed `gfid` through `generation`: returns the segments that nobody needs any more, oldest first.
+    /// Every sink has healed `gfid` through `generation`: returns the segments that nobody needs any more, oldest
+    /// first.
     public mutating func healed(_ gfid: Gfid, through generation: Int32) -> [UInt64] {
         var isAnyEmpty = false
         for number in needed.keys {
@@ -38,8 +40,8 @@ public struct JournalTrim: Sendable {
         return isAnyEmpty ? takeUnneeded() : []
     }
 
-    /// A segment goes when it waits for no file, but one that says *blind* only after all that are older: an epoch that was
-    /// opened in one of those would look complete without it.
+    /// A segment goes when it waits for no file, but one that says *blind* only after all that are older: an epoch that
+    /// was opened in one of those would look complete without it.
     private mutating func takeUnneeded() -> [UInt64] {
         var done: [UInt64] = [], isOldest = true
         for number in segments {
@@ -54,7 +56,8 @@ public struct JournalTrim: Sendable {
         return done
     }
 
-    /// The journal has grown beyond its limit: gives up the oldest segment. What it explained is then a whole-file heal.
+    /// The journal has grown beyond its limit: gives up the oldest segment. What it explained is then a whole-file
+    /// heal.
     public mutating func giveUpOldest() -> UInt64? {
         guard let oldest = needed.keys.min() else { return nil }
         needed[oldest] = nil

@@ -64,7 +64,8 @@ public struct HealConfirmation: Hashable, Sendable {
     }
 }
 
-/// What a healer publishes begins with the volume's id and a letter, by which one subscribes to confirmations or events.
+/// What a healer publishes begins with the volume's id and a letter, by which one subscribes to confirmations or
+/// events.
 public enum HealerTopic {
     static let confirmation = UInt8(ascii: "C"), event = UInt8(ascii: "E")
     public static func confirmations(of volume: Gfid) -> [UInt8] { volume.bytes + [confirmation] }

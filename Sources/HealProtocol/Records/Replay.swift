@@ -1,6 +1,7 @@
 import TranslatorCore
 
-/// "Replay writer W, first gfid byte b, from sequence s": what a healer asks a living writer for after a gap (DESIGN §3.2).
+/// "Replay writer W, first gfid byte b, from sequence s": what a healer asks a living writer for after a gap (DESIGN
+/// §3.2).
 ///
 ///     0  magic 4 "BYPR" · 4 version 2 · 6 byte 1 · 7 zero 1 · 8 writer id 16 · 24 from 8 · 32 number 8
 public struct ReplayRequest: Equatable, Sendable {

@@ -21,8 +21,8 @@ import TranslatorCore
 ///     104 zero             16
 ///     120 XXH3             8   of all bytes before it
 ///
-/// A heartbeat has its 256 sequences, 8 bytes each, between byte 120 and the checksum: 2,176 bytes in all. Whoever changes
-/// the layout changes the version, and leaves the first 33 bytes as they are.
+/// A heartbeat has its 256 sequences, 8 bytes each, between byte 120 and the checksum: 2,176 bytes in all. Whoever
+/// changes the layout changes the version, and leaves the first 33 bytes as they are.
 extension WriteRecord {
     public static let formatVersion: UInt8 = 1
     /// Every kind but a heartbeat has this size, which is also that of a journal's slot.
@@ -46,8 +46,8 @@ extension WriteRecord {
         if case .heartbeat = kind { Self.heartbeatBytes } else { Self.encodedBytes }
     }
 
-    /// Stores a record of any kind but heartbeat at `slot`, which has 128 writable bytes. Allocates nothing: it runs before
-    /// every write. The checksum is stored last, so that a slot is invalid until it is whole.
+    /// Stores a record of any kind but heartbeat at `slot`, which has 128 writable bytes. Allocates nothing: it runs
+    /// before every write. The checksum is stored last, so that a slot is invalid until it is whole.
     public func store(at slot: UnsafeMutableRawPointer) {
         let (code, flags, first, second) = parts
         precondition(code != Code.heartbeat)
@@ -114,8 +114,8 @@ extension WriteRecord {
 }
 
 extension WriteRecord {
-    /// Reads a record that fills `bytes` exactly. Throws for a wrong size, checksum, version or kind, for a range that ends
-    /// beyond 2^63 − 1, and for anything else that no writer of ours stores.
+    /// Reads a record that fills `bytes` exactly. Throws for a wrong size, checksum, version or kind, for a range that
+    /// ends beyond 2^63 − 1, and for anything else that no writer of ours stores.
     public init(decoding bytes: UnsafeRawBufferPointer) throws(CodecError) {
         guard bytes.count == Self.encodedBytes || bytes.count == Self.heartbeatBytes else {
             throw CodecError(

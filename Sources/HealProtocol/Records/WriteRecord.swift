@@ -1,15 +1,16 @@
 import TranslatorCore
 
-/// One message about a burst of writes, from a bypass writer to healers; the same bytes stand in its journal (DESIGN §3.2).
-/// A record is a hint, the journal an explanation; the xattrs decide.
+/// One message about a burst of writes, from a bypass writer to healers; the same bytes stand in its journal (DESIGN
+/// §3.2). A record is a hint, the journal an explanation; the xattrs decide.
 public struct WriteRecord: Hashable, Sendable {
+    /// What the record says.
     public enum Kind: Hashable, Sendable {
         /// Bytes that a write of this epoch may have changed.
         case range(offset: UInt64, bytes: UInt64)
         /// The epoch has ended; it had `records` range records. An epoch whose count is not exact is never complete.
         case close(records: UInt64, isExact: Bool)
-        /// Every second, idle or not: the last sequence for each first gfid byte, 256 of them. All that is numbered up to
-        /// them was published before, or was dropped: what is not there by now is lost.
+        /// Every second, idle or not: the last sequence for each first gfid byte, 256 of them. All that is numbered up
+        /// to them was published before, or was dropped: what is not there by now is lost.
         case heartbeat(sequences: [UInt64])
         /// An fsync waits for this file: heal it now. Not counted: its sequence is 0.
         case wanted

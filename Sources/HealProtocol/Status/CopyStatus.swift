@@ -2,6 +2,7 @@ import TranslatorCore
 
 /// One copy of a volume, as `healctl status` lists it.
 public struct CopyStatus: Equatable, Sendable {
+    /// How a copy stands to the others.
     public enum State: String, Sendable, CaseIterable {
         /// Others are healed from it.
         case source

@@ -2,6 +2,7 @@ import TranslatorCore
 
 /// A change that `healctl events` tells of. The healer publishes it beside its confirmations.
 public struct HealEvent: Equatable, Sendable {
+    /// What happened.
     public enum Change: Equatable, Sendable {
         case stateChanged(from: HealStatus.State, to: HealStatus.State)
         case started(ActiveHeal)

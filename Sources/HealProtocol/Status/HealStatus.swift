@@ -1,7 +1,7 @@
 import TranslatorCore
 
-/// All that a healer knows of one volume at one moment: what `healctl status` shows. The healer's observer fills it from
-/// memory, without a lock on any file (FEATURES C2, C3).
+/// All that a healer knows of one volume at one moment: what `healctl status` shows. The healer's observer fills it
+/// from memory, without a lock on any file (FEATURES C2, C3).
 public struct HealStatus: Equatable, Sendable {
     /// The volume in one word; the worst that holds.
     public enum State: String, Sendable, CaseIterable {

@@ -81,6 +81,7 @@ public struct FinishedHeal: Equatable, Sendable {
 
 /// A file in the healer's queue: `healctl queue list` and `show`.
 public struct QueuedFile: Equatable, Sendable {
+    /// Where in the queue it is.
     public enum State: String, Sendable, CaseIterable { case waiting, active, quarantined }
 
     public var gfid: Gfid
@@ -108,6 +109,7 @@ public struct QueuedFile: Equatable, Sendable {
 
 /// What one brick holds pending, in the terms of `gluster volume heal info`.
 public struct BrickHealInfo: Equatable, Sendable {
+    /// One pending file of the brick.
     public struct Entry: Equatable, Sendable {
         public var gfid: Gfid
         public var path: String?

@@ -19,8 +19,8 @@ public final class ControlClient {
     }
     deinit { socket.close() }
 
-    /// One request and its reply. Throws when the healer ends meanwhile, or does not answer within `timeout`; nil waits as
-    /// long as the healer lives.
+    /// One request and its reply. Throws when the healer ends meanwhile, or does not answer within `timeout`; nil waits
+    /// as long as the healer lives.
     public func ask(_ request: ControlRequest, timeout: Duration? = .seconds(2)) throws(TransportError) -> ControlReply
     {
         lastNumber += 1

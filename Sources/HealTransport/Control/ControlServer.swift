@@ -2,8 +2,8 @@ import HealProtocol
 import Synchronization
 import TranslatorCore
 
-/// Answers `healctl`: a ROUTER with a thread of its own. Requests are handled as tasks, so that one that waits for a heal
-/// holds up no other.
+/// Answers `healctl`: a ROUTER with a thread of its own. Requests are handled as tasks, so that one that waits for a
+/// heal holds up no other.
 public final class ControlServer: Sendable {
     /// Requests under way; more are told that the healer is busy.
     public static let requestsMax = 64
@@ -19,8 +19,8 @@ public final class ControlServer: Sendable {
     private let log: Log
     private let thread = Mutex<ServiceThread?>(nil)
 
-    /// Binds `<healer id>.control` in the runtime directory, or `endpoint`. Throws when it is in use. `handler` runs on the
-    /// default executor and must not block.
+    /// Binds `<healer id>.control` in the runtime directory, or `endpoint`. Throws when it is in use. `handler` runs on
+    /// the default executor and must not block.
     public init(
         directory: RuntimeDirectory, healer: Gfid, endpoint: Endpoint? = nil, security: SocketSecurity = .none,
         log: Log = .silent, handler: @escaping @Sendable (ControlRequest) async -> ControlReply

@@ -2,8 +2,8 @@ import CPosix
 import Glibc
 import TranslatorCore
 
-/// Names below a brick's `.glusterfs/bypass/`: one directory for each writer, named by its id, with `lock` and segments.
-/// A directory in the making begins with a dot and gets its name when the lock is held.
+/// Names below a brick's `.glusterfs/bypass/`: one directory for each writer, named by its id, with `lock` and
+/// segments. A directory in the making begins with a dot and gets its name when the lock is held.
 enum JournalDirectory {
     static let lockName = "lock"
 

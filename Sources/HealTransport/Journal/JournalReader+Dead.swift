@@ -14,8 +14,8 @@ extension JournalReader {
         public var unhealed: [Gfid: Int32]
     }
 
-    /// Looks at the journals of writers that have died, and at once removes those of another boot, which nobody may believe,
-    /// and those that hold nothing. Call it at the start and whenever a writer has gone.
+    /// Looks at the journals of writers that have died, and at once removes those of another boot, which nobody may
+    /// believe, and those that hold nothing. Call it at the start and whenever a writer has gone.
     public func deadJournals() throws(JournalError) -> [DeadJournal] {
         removeUnfinished()
         var result: [DeadJournal] = []
@@ -54,8 +54,8 @@ extension JournalReader {
             writer: journal.writer, replicaSet: header.replicaSet, target: header.target, unhealed: trim.unhealedFiles)
     }
 
-    /// Every sink has healed `gfid` through `generation` (or has nothing pending): deletes what no dead writer's journal is
-    /// needed for any more. Living writers trim their own.
+    /// Every sink has healed `gfid` through `generation` (or has nothing pending): deletes what no dead writer's
+    /// journal is needed for any more. Living writers trim their own.
     public func healed(_ gfid: Gfid, through generation: Int32) {
         var doomed: [(writer: Gfid, segments: [UInt64], isAll: Bool)] = []
         known.withLock { known in

@@ -4,8 +4,8 @@ import HealProtocol
 import Synchronization
 import TranslatorCore
 
-/// What a healer reads of the journals on one brick (DESIGN §3.2): who keeps them, who of them lives, what they explain.
-/// It looks after those of dead writers: deletes what nobody needs any more. Reading never blocks a writer.
+/// What a healer reads of the journals on one brick (DESIGN §3.2): who keeps them, who of them lives, what they
+/// explain. It looks after those of dead writers: deletes what nobody needs any more. Reading never blocks a writer.
 ///
 /// Calls read files and may take as long as the journals are large; call them from a thread that may block.
 public final class JournalReader: Sendable {

@@ -4,8 +4,8 @@ import HealProtocol
 import Synchronization
 import TranslatorCore
 
-/// A segment of the writer's own journal, mapped into memory. All its blocks are allocated before it is mapped, so that a
-/// store cannot meet a full file system (a SIGBUS).
+/// A segment of the writer's own journal, mapped into memory. All its blocks are allocated before it is mapped, so that
+/// a store cannot meet a full file system (a SIGBUS).
 final class JournalSegment: @unchecked Sendable {
     let number: UInt64, slots: Int
     // Safe because a slot is handed out once, to one thread, and is read back only when every slot has been stored.
@@ -13,8 +13,8 @@ final class JournalSegment: @unchecked Sendable {
     private let bytes: Int
     private let storedCount = Atomic<Int>(0)
 
-    /// Makes the file under a name that nobody reads, and gives it its own when its header is in it. The caller sees to it
-    /// that no number is used twice.
+    /// Makes the file under a name that nobody reads, and gives it its own when its header is in it. The caller sees to
+    /// it that no number is used twice.
     init(header: JournalSegmentHeader, directory: String) throws(JournalError) {
         (number, slots, bytes) = (header.number, header.slots, header.slots * WriteRecord.encodedBytes)
         let path = "\(directory)/\(JournalDirectory.segmentName(number))", newPath = path + ".new"

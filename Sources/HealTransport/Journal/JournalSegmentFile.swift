@@ -3,8 +3,8 @@ import Glibc
 import HealProtocol
 import TranslatorCore
 
-/// A segment as a reader finds it: read with pread(2), never mapped, so that nothing its owner does to the file can trap.
-/// Whatever is in it, reading ends with records or with a sentence.
+/// A segment as a reader finds it: read with pread(2), never mapped, so that nothing its owner does to the file can
+/// trap. Whatever is in it, reading ends with records or with a sentence.
 struct JournalSegmentFile {
     let header: JournalSegmentHeader
     private let bytes: [UInt8]
@@ -65,8 +65,8 @@ struct JournalSegmentFile {
         return .from(record)
     }
 
-    /// Calls `body` with every valid record, of one file if `gfid` is given. Invalid slots are writes that never began; true
-    /// if there is none, so that nothing can be added any more.
+    /// Calls `body` with every valid record, of one file if `gfid` is given. Invalid slots are writes that never began;
+    /// true if there is none, so that nothing can be added any more.
     @discardableResult func forEachRecord(of gfid: Gfid? = nil, _ body: (WriteRecord) -> Void) -> Bool {
         var isFull = true
         for position in JournalSegmentHeader.reservedSlots..<header.slots {

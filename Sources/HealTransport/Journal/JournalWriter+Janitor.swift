@@ -43,8 +43,8 @@ extension JournalWriter {
         }
     }
 
-    /// False if an appender, faster than we, is in a later segment already: segments must be filled in their order, because
-    /// what was blind is lifted by a *later* one.
+    /// False if an appender, faster than we, is in a later segment already: segments must be filled in their order,
+    /// because what was blind is lifted by a *later* one.
     private func offer(_ segment: JournalSegment, _ state: inout State) -> Bool {
         guard segment.number > state.active.number, state.spare == nil else { return false }
         if state.isFull {

@@ -11,8 +11,8 @@ public struct JournalSizes: Equatable, Sendable {
 
     /// Of one segment: a multiple of 4 KiB.
     public let segmentBytes: Int
-    /// `journal-limit`: of all segments. Beyond it the oldest goes, and what it explained is a whole-file heal. At least
-    /// four segments.
+    /// `journal-limit`: of all segments. Beyond it the oldest goes, and what it explained is a whole-file heal. At
+    /// least four segments.
     public let limitBytes: Int
 
     public init(segmentBytes: Int = segmentBytesDefault, limitBytes: Int = limitBytesDefault) {
@@ -35,13 +35,14 @@ public struct JournalIdentity: Equatable, Sendable {
     }
 }
 
-/// A bypass writer's journal on the target brick (DESIGN §3.2): says before each write what it may change, so that a healer
-/// can tell when the writer is dead. Any number of threads append; a janitor thread prepares segments ahead, and deletes
-/// those in which everything is healed.
+/// A bypass writer's journal on the target brick (DESIGN §3.2): says before each write what it may change, so that a
+/// healer can tell when the writer is dead. Any number of threads append; a janitor thread prepares segments ahead, and
+/// deletes those in which everything is healed.
 ///
-/// It keeps its lock until `close()`. When no segment can be had it is *blind*: writes go on, the newest segment says from
-/// which generation on they are not explained, and the janitor tries again every second.
+/// It keeps its lock until `close()`. When no segment can be had it is *blind*: writes go on, the newest segment says
+/// from which generation on they are not explained, and the janitor tries again every second.
 public final class JournalWriter: Sendable {
+    /// Whether a record is in the journal, or the journal is blind.
     public enum Appended: Sendable { case stored, blind }
 
     struct Sealed {
@@ -78,8 +79,8 @@ public final class JournalWriter: Sendable {
     private let lockDescriptor: Int32
     private let janitor = Mutex<ServiceThread?>(nil)
 
-    /// Makes the journal of a new writer below `brick`, with its first segment. Throws when that cannot be had: then the
-    /// writer must not bypass.
+    /// Makes the journal of a new writer below `brick`, with its first segment. Throws when that cannot be had: then
+    /// the writer must not bypass.
     public init(brick: String, identity: JournalIdentity, sizes: JournalSizes = JournalSizes(), log: Log = .silent)
         throws(JournalError)
     {
@@ -134,8 +135,8 @@ public final class JournalWriter: Sendable {
         return JournalSegmentHeader.reservedSlots - 1 + state.used
     }
 
-    /// The active segment is full: goes on in the spare one, or, if the janitor was too slow, in one made here and now. The
-    /// others wait for the lock meanwhile, which they would have to anyway.
+    /// The active segment is full: goes on in the spare one, or, if the janitor was too slow, in one made here and now.
+    /// The others wait for the lock meanwhile, which they would have to anyway.
     private func advance(_ state: inout State) {
         if let next = state.spare ?? (try? JournalSegment(header: header(takeNumber(&state)), directory: directory)) {
             state.spare = nil
@@ -185,8 +186,8 @@ public final class JournalWriter: Sendable {
 
     func path(_ number: UInt64) -> String { "\(directory)/\(JournalDirectory.segmentName(number))" }
 
-    /// Ends the journal: removes it if everything in it is healed, else leaves it for a healer to read, with its lock free.
-    /// No append may be under way or follow.
+    /// Ends the journal: removes it if everything in it is healed, else leaves it for a healer to read, with its lock
+    /// free. No append may be under way or follow.
     public func close() {
         guard let thread = janitor.withLock({ $0.take() }) else { return }
         state.withLock { $0.isClosed = true }

@@ -1,8 +1,8 @@
 import HealProtocol
 import TranslatorCore
 
-/// A record on its way from a thread that writes to the one that publishes: without what is the same for all, and without
-/// anything to retain.
+/// A record on its way from a thread that writes to the one that publishes: without what is the same for all, and
+/// without anything to retain.
 struct QueuedRecord {
     enum Kind: UInt8 { case range, exactClose, inexactClose, wanted }
 

@@ -2,7 +2,8 @@ import HealProtocol
 import Synchronization
 import TranslatorCore
 
-/// The thread behind a `RecordSubscriber`: its sockets, and what it knows of each writer. Confined to that thread once it runs.
+/// The thread behind a `RecordSubscriber`: its sockets, and what it knows of each writer. Confined to that thread once
+/// it runs.
 final class RecordEar: @unchecked Sendable {
     // Safe because it is made by one thread and then used by the one that `run` is called on alone.
 

@@ -5,9 +5,10 @@ import TranslatorCore
 /// What a bypass writer needs to be heard: journals each record, then publishes it, answers replays, and hears healers'
 /// confirmations (DESIGN §3.2). One for each bypass translator; `volmount` hands it over as that translator's observer.
 ///
-/// The calls come from threads that write. They take short locks and store into memory; sockets belong to two threads of
-/// this class. A healer that is slow, or a queue that is full, loses records and never holds up a write.
+/// The calls come from threads that write. They take short locks and store into memory; sockets belong to two threads
+/// of this class. A healer that is slow, or a queue that is full, loses records and never holds up a write.
 public final class RecordPublisher: Sendable {
+    /// Bounds and sockets of a publisher.
     public struct Options: Sendable {
         /// Records between the writers and the publishing thread; more are dropped from the stream (48 bytes each).
         public var queueMax = 65_536
@@ -46,8 +47,9 @@ public final class RecordPublisher: Sendable {
     let onConfirmation: @Sendable (HealConfirmation) -> Void
     private let threads = Mutex<[ServiceThread]>([])
 
-    /// `journal` nil: the target is reached over the wire only, and a dead writer's files are healed whole. Throws when an
-    /// endpoint is in use or cannot be had. `onConfirmation` is called on a thread of this class, for this target only.
+    /// `journal` nil: the target is reached over the wire only, and a dead writer's files are healed whole. Throws when
+    /// an endpoint is in use or cannot be had. `onConfirmation` is called on a thread of this class, for this target
+    /// only.
     public init(
         identity: JournalIdentity, journal: JournalWriter?, directory: RuntimeDirectory, options: Options = Options(),
         log: Log = .silent, onConfirmation: @escaping @Sendable (HealConfirmation) -> Void
@@ -99,7 +101,8 @@ extension RecordPublisher {
         _ = journal?.append(record(.opened, gfid, generation: generation))
     }
 
-    /// Before the data write begins. Returns its sequence; the record is in the journal by then, or the journal says *blind*.
+    /// Before the data write begins. Returns its sequence; the record is in the journal by then, or the journal says
+    /// *blind*.
     public func writeBegins(_ gfid: Gfid, generation: Int32, offset: UInt64, bytes: UInt64) -> UInt64 {
         let sequence = state.withLock { $0.ledger.begin(gfid.firstByte) }
         _ = journal?.append(

@@ -4,19 +4,20 @@ import TranslatorCore
 
 /// What a healer hears of writers.
 public enum RecordEvent: Sendable {
-    /// Ranges, closes and wishes, in the order in which they came; also those that a replay brought, which may have come
-    /// before. Never a heartbeat.
+    /// Ranges, closes and wishes, in the order in which they came; also those that a replay brought, which may have
+    /// come before. Never a heartbeat.
     case records([WriteRecord])
     /// A writer was heard for the first time, or again after silence.
     case writerAppeared(Gfid)
     /// Three heartbeats were missed. Whether it is dead, its journal's lock tells.
     case writerSilent(Gfid)
-    /// Records of files with this first gfid byte were lost, and a replay cannot bring them back: what is not complete stays so.
+    /// Records of files with this first gfid byte were lost, and a replay cannot bring them back: what is not complete
+    /// stays so.
     case recordsLost(writer: Gfid, firstByte: UInt8)
 }
 
-/// Hears every writer of a volume: those whose sockets are in the runtime directory, and remote ones by name. Notices what
-/// was lost, and asks for it again.
+/// Hears every writer of a volume: those whose sockets are in the runtime directory, and remote ones by name. Notices
+/// what was lost, and asks for it again.
 ///
 /// All events come from one thread of this class, one at a time; it must not be held up for long.
 public final class RecordSubscriber: Sendable {
@@ -29,6 +30,7 @@ public final class RecordSubscriber: Sendable {
         }
     }
 
+    /// What a subscriber listens to, and how long it waits.
     public struct Options: Sendable {
         /// First gfid bytes that this healer looks after, when several share a volume.
         public var share: ClosedRange<UInt8> = 0...255
@@ -40,6 +42,7 @@ public final class RecordSubscriber: Sendable {
         public init() {}
     }
 
+    /// What was heard so far.
     public struct Counters: Equatable, Sendable {
         public var received = 0, duplicate = 0
         /// Sequences that never came, or came late by a replay.
@@ -95,8 +98,8 @@ public final class RecordSubscriber: Sendable {
     /// When each writer that is not silent was last heard.
     public var writers: [Gfid: MonotonicTime] { state.withLock { $0.heard } }
 
-    /// Everything that a living writer still keeps of `gfid`, by ascending sequence. Nil if it does not answer. A record that
-    /// is not among it may be gone: whether an epoch is complete, its close decides.
+    /// Everything that a living writer still keeps of `gfid`, by ascending sequence. Nil if it does not answer. A
+    /// record that is not among it may be gone: whether an epoch is complete, its close decides.
     public func replay(_ gfid: Gfid, of writer: Gfid) async -> [WriteRecord]? {
         var records: [WriteRecord] = [], from: UInt64 = 1
         while true {

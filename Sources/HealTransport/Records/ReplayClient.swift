@@ -1,7 +1,8 @@
 import HealProtocol
 import TranslatorCore
 
-/// Asks living writers for records again: one DEALER for each writer that was asked. Confined to the subscriber's thread.
+/// Asks living writers for records again: one DEALER for each writer that was asked. Confined to the subscriber's
+/// thread.
 final class ReplayClient {
     private struct Question {
         var writer: Gfid, byte: UInt8

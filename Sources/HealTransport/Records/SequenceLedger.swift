@@ -1,7 +1,7 @@
 import HealProtocol
 
-/// Numbers a writer's records, for each first gfid byte from 1, and knows up to where every number has been used. A number
-/// is given when a write begins and used when it has ended, and writes end in any order. Pure.
+/// Numbers a writer's records, for each first gfid byte from 1, and knows up to where every number has been used. A
+/// number is given when a write begins and used when it has ended, and writes end in any order. Pure.
 struct SequenceLedger {
     private var assigned = [UInt64](repeating: 0, count: WriteRecord.sequenceCount)
     /// All numbers up to `mark` were given before the last settling; `before` and `since` of them are not used yet.
@@ -29,7 +29,8 @@ struct SequenceLedger {
         }
     }
 
-    /// Looks again how far every number was used. With writes under way all the time it lags by one look, never for ever.
+    /// Looks again how far every number was used. With writes under way all the time it lags by one look, never for
+    /// ever.
     mutating func settle() {
         for byte in 0..<WriteRecord.sequenceCount where settled[byte] < assigned[byte] {
             guard before[byte] == 0 else { continue }

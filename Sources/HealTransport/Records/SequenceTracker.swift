@@ -1,5 +1,5 @@
-/// Which sequences of one writer and first gfid byte a healer has seen. They arrive out of order where writes overlap, so a
-/// hole is a loss only when a heartbeat says that all before it was published. Pure.
+/// Which sequences of one writer and first gfid byte a healer has seen. They arrive out of order where writes overlap,
+/// so a hole is a loss only when a heartbeat says that all before it was published. Pure.
 struct SequenceTracker {
     /// Seen ahead of a hole: beyond that many the hole is taken for lost at once.
     static let aheadMax = 65_536

@@ -1,8 +1,8 @@
 import CPosix
 import Glibc
 
-/// Tells when names appear in a directory or go from it (inotify(7)). Whoever is told looks at the directory itself, so a
-/// lost notice or an overflow costs nothing.
+/// Tells when names appear in a directory or go from it (inotify(7)). Whoever is told looks at the directory itself, so
+/// a lost notice or an overflow costs nothing.
 final class DirectoryWatch: Sendable {
     let descriptor: Int32
 

@@ -1,6 +1,7 @@
 import CZeroMQ
 
-/// A CURVE key pair or half of one: 40 characters of Z85 (ZeroMQ RFC 32), as `healctl` and zmq_curve_keypair(3) print them.
+/// A CURVE key pair or half of one: 40 characters of Z85 (ZeroMQ RFC 32), as `healctl` and zmq_curve_keypair(3) print
+/// them.
 public struct CurveKey: Hashable, Sendable {
     /// The 32 bytes.
     public let bytes: [UInt8]

@@ -4,6 +4,7 @@ import Glibc
 
 /// Why messages cannot be carried: one sentence that names the endpoint and what to do.
 public struct TransportError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What kind of trouble it is.
     public enum Reason: Sendable {
         /// Somebody else listens there.
         case inUse

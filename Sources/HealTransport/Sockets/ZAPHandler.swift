@@ -1,8 +1,8 @@
 import Synchronization
 import TranslatorCore
 
-/// Whose public keys a CURVE server admits. Keys are rotated by admitting the new one, changing the clients, and dismissing
-/// the old one; connections that stand are not cut.
+/// Whose public keys a CURVE server admits. Keys are rotated by admitting the new one, changing the clients, and
+/// dismissing the old one; connections that stand are not cut.
 public final class CurveGuests: Sendable {
     /// Old and new: more than two at once would be a forgotten rotation.
     public static let keysMax = 2
@@ -54,8 +54,8 @@ enum ZAPHandler {
     /// Before the first CURVE server listens.
     static func start() { _ = isStarted }
 
-    /// Request: version, request id, domain, address, identity, mechanism, credentials. Reply: version, request id, status
-    /// code, status text, user id, metadata.
+    /// Request: version, request id, domain, address, identity, mechanism, credentials. Reply: version, request id,
+    /// status code, status text, user id, metadata.
     private static func answer(_ request: [[UInt8]], on socket: ZMQSocket) {
         let id = request.count > 1 ? request[1] : []
         let isAdmitted =

@@ -7,7 +7,8 @@ import Glibc
 ///
 /// Confined to one thread at a time: made by one, handed to another when that starts, or guarded by a mutex.
 final class ZMQSocket: @unchecked Sendable {
-    // Safe because of the confinement above; a handover through a thread's start or a mutex is the full fence that zmq(7) asks for.
+    // Safe because of the confinement above; a handover through a thread's start or a mutex is the full fence that
+    // zmq(7) asks for.
     let pointer: UnsafeMutableRawPointer
     private let message: UnsafeMutablePointer<zmq_msg_t>
     private var socketFile: String?
@@ -116,7 +117,8 @@ final class ZMQSocket: @unchecked Sendable {
         return nil
     }
 
-    /// The frames of the next message, at most `framesMax` of them; nil when none is there. Longer ones are passed over.
+    /// The frames of the next message, at most `framesMax` of them; nil when none is there. Longer ones are passed
+    /// over.
     func receiveFrames(framesMax: Int = 4) -> [[UInt8]]? {
         while zmq_msg_recv(message, pointer, ZMQ_DONTWAIT) >= 0 {
             var frames = [frame]

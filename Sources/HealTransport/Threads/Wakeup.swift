@@ -1,8 +1,8 @@
 import CPosix
 import Glibc
 
-/// Wakes a thread that waits in poll(2) or zmq_poll: an eventfd (eventfd(2)). Signals before a wait are not lost, and any
-/// number of them are one.
+/// Wakes a thread that waits in poll(2) or zmq_poll: an eventfd (eventfd(2)). Signals before a wait are not lost, and
+/// any number of them are one.
 final class Wakeup: Sendable {
     let descriptor: Int32
 

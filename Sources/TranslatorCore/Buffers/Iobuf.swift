@@ -3,10 +3,11 @@ import Glibc
 import Synchronization
 
 /// Page-aligned memory for the payload of fops, filled by one owner and then frozen and shared.
-/// Source: GlusterFS `iobuf.h`; the seed's document is the contract. Memory goes home to its pool at the last reference.
+/// Source: GlusterFS `iobuf.h`; the seed's document is the contract. Memory goes home to its pool at the last
+/// reference.
 public final class Iobuf: Sendable {
-    // Safe because only `IobufDraft`, which has one owner, writes through `base` and sets `count`, and it is consumed by
-    // `freeze` before the iobuf can be shared. `IobufHandle` keeps the same rule by a flag.
+    // Safe because only `IobufDraft`, which has one owner, writes through `base` and sets `count`, and it is consumed
+    // by `freeze` before the iobuf can be shared. `IobufHandle` keeps the same rule by a flag.
     nonisolated(unsafe) let base: UnsafeMutableRawPointer
     /// Bytes that were filled. GlusterFS: `iobuf_size`.
     nonisolated(unsafe) public internal(set) var count: Int
@@ -23,8 +24,8 @@ public final class Iobuf: Sendable {
         (self.home, self.sizeClass, self.tracker) = (home, sizeClass, tracker)
     }
 
-    /// The filled bytes. Good while somebody holds the iobuf: a local one may be let go after its last mention, which this
-    /// can be; `withBytes` keeps it.
+    /// The filled bytes. Good while somebody holds the iobuf: a local one may be let go after its last mention, which
+    /// this can be; `withBytes` keeps it.
     public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
 
     /// Calls `body` with the filled bytes and keeps the iobuf meanwhile.

@@ -1,7 +1,8 @@
 import Synchronization
 
 /// The free blocks of one thread, by size class. A block goes home to the cache that it came from, whichever thread
-/// lets go of it; then, and when the pool takes stock, another thread is inside: hence a lock, which is hardly ever waited for.
+/// lets go of it; then, and when the pool takes stock, another thread is inside: hence a lock, which is hardly ever
+/// waited for.
 final class IobufCache: Sendable {
     static let classesMax = 16
 
@@ -94,7 +95,8 @@ final class IobufCache: Sendable {
     /// A block of this cache is gone for good, or lies in quarantine.
     func forget(_ sizeClass: Int) { state.withLock { $0.classes[sizeClass].activeCount -= 1 } }
 
-    /// Gives back free blocks that were not needed since the last purge, down to `floor` blocks a class. Answers the bytes.
+    /// Gives back free blocks that were not needed since the last purge, down to `floor` blocks a class. Answers the
+    /// bytes.
     func purge(floor: Int) -> Int {
         let surplus = state.withLock { state in
             layout.capacities.indices.map { position in

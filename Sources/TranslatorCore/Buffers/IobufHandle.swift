@@ -3,8 +3,8 @@ import Synchronization
 /// A reference to an iobuf counted by hand, for the C library and plug-ins, which ARC does not reach: the seed's
 /// `struct iobuf *`. Every `get`, `get2` and `ref` needs its own `unref`.
 ///
-/// A number, not a pointer: one that was unref'd once too often is known for what it is, and traps. The raw value is never
-/// 0 and fits a `void *`.
+/// A number, not a pointer: one that was unref'd once too often is known for what it is, and traps. The raw value is
+/// never 0 and fits a `void *`.
 public struct IobufHandle: Hashable, Sendable, RawRepresentable {
     /// The slot in the table and how often the slot was used before: high and low 32 bits.
     public let rawValue: UInt64
@@ -78,8 +78,8 @@ extension IobufHandle {
         return UnsafeMutableRawBufferPointer(start: iobuf.base, count: iobuf.capacity)
     }
 
-    /// Ends the filling, once: the first `count` bytes are the buffer from now on. The result may travel the stack; this
-    /// handle's references stay as they are.
+    /// Ends the filling, once: the first `count` bytes are the buffer from now on. The result may travel the stack;
+    /// this handle's references stay as they are.
     @discardableResult public func freeze(count: Int) -> Iobuf { IobufHandleTable.shared.freeze(self, count: count) }
 
     /// The frozen buffer. Traps before `freeze`.

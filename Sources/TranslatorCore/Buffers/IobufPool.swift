@@ -14,6 +14,7 @@ public final class IobufPool: Sendable {
     /// What O_DIRECT asks for on every file system.
     public static let alignment = 4096
 
+    /// What a pool keeps and how closely it watches.
     public struct Configuration: Sendable {
         /// Bytes, multiples of `alignment`, at most 16 of them: by default the powers of two from 4 KiB to 1 MiB.
         public var sizeClasses = (12...20).map { 1 << $0 }

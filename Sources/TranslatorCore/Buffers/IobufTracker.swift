@@ -108,7 +108,8 @@ final class IobufTracker: Sendable {
         return kept
     }
 
-    /// Looks at everything in quarantine and lets it go. Answers how many buffers were ever written after their last unref.
+    /// Looks at everything in quarantine and lets it go. Answers how many buffers were ever written after their last
+    /// unref.
     @discardableResult func emptyQuarantine() -> Int {
         release(state.withLock { $0.takeOldest(until: 0) })
         return state.withLock { $0.damageCount }

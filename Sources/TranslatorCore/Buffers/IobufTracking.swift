@@ -1,4 +1,5 @@
-/// How closely a pool watches its buffers. May change at any time (`IobufPool.tracking`); buffers already out stay as they are.
+/// How closely a pool watches its buffers. May change at any time (`IobufPool.tracking`); buffers already out stay as
+/// they are.
 public enum IobufTracking: Sendable, Equatable {
     /// Costs one load per buffer.
     case off

@@ -1,7 +1,8 @@
 import CPosix
 import Glibc
 
-/// A named, detached thread: for FUSE workers, blocking sockets and lock waits, never for anything that could be a task.
+/// A named, detached thread: for FUSE workers, blocking sockets and lock waits, never for anything that could be a
+/// task.
 public enum WorkerThread {
     private final class Body {
         let name: String

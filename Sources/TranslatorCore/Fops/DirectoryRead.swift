@@ -1,5 +1,6 @@
 /// Finds an object by name in a directory, or by gfid alone.
 public struct LookupRequest: Sendable {
+    /// By name in a directory, or the object itself by its gfid.
     public enum Target: Sendable {
         case name(EntryName, parent: Inode)
         case inode(Inode)
@@ -11,6 +12,7 @@ public struct LookupRequest: Sendable {
     public init(_ target: Target, xdata: Xdata = [:]) { (self.target, self.xdata) = (target, xdata) }
 }
 
+/// The object that was found; ENOENT, or ESTALE for a gfid, where there is none.
 public struct LookupReply: Sendable {
     public var iatt: Iatt
     /// Attributes of the parent after a look-up by name; zeros by gfid.
@@ -45,6 +47,7 @@ public struct ReaddirRequest: Sendable {
     }
 }
 
+/// One name in a directory.
 public struct DirectoryEntry: Sendable {
     public var name: EntryName
     public var inodeNumber: UInt64
@@ -63,6 +66,7 @@ public struct DirectoryEntry: Sendable {
     }
 }
 
+/// Entries in the order of the storage.
 public struct ReaddirReply: Sendable {
     /// "." and ".." are among them. None: the end.
     public var entries: [DirectoryEntry]
@@ -71,6 +75,7 @@ public struct ReaddirReply: Sendable {
     public init(entries: [DirectoryEntry], isEnd: Bool) { (self.entries, self.isEnd) = (entries, isEnd) }
 }
 
+/// Makes the names in a directory durable: fsync(2) of it.
 public struct FsyncdirRequest: Sendable {
     public let fd: Fd
     public let dataOnly: Bool

@@ -22,6 +22,7 @@ public struct CreateRequest: Sendable {
     public init(entry: NewEntry, fd: Fd, mode: UInt32) { (self.entry, self.fd, self.mode) = (entry, fd, mode) }
 }
 
+/// Makes a device, a fifo, a socket, or a regular file that is not opened: mknod(2).
 public struct MknodRequest: Sendable {
     public var entry: NewEntry
     /// A full st_mode: type and permissions.
@@ -33,12 +34,14 @@ public struct MknodRequest: Sendable {
     }
 }
 
+/// Makes a directory. `mode` is permissions, the umask already taken off.
 public struct MkdirRequest: Sendable {
     public var entry: NewEntry
     public let mode: UInt32
     public init(entry: NewEntry, mode: UInt32) { (self.entry, self.mode) = (entry, mode) }
 }
 
+/// Makes a symbolic link; `target` is bytes, without a NUL.
 public struct SymlinkRequest: Sendable {
     public var entry: NewEntry
     public let target: [UInt8]
@@ -66,6 +69,7 @@ public struct LinkRequest: Sendable {
     }
 }
 
+/// Removes a name of something that is no directory: unlink(2).
 public struct UnlinkRequest: Sendable {
     public let parent: Inode
     public let name: EntryName
@@ -75,6 +79,7 @@ public struct UnlinkRequest: Sendable {
     }
 }
 
+/// Removes a directory: rmdir(2); ENOTEMPTY where something is in it.
 public struct RmdirRequest: Sendable {
     public let parent: Inode
     public let name: EntryName
@@ -100,6 +105,7 @@ public struct RenameFlags: OptionSet, Sendable, Hashable {
     public static let noReplace = RenameFlags(rawValue: 1), exchange = RenameFlags(rawValue: 2)
 }
 
+/// Moves a name, over another one if need be: renameat2(2).
 public struct RenameRequest: Sendable {
     public let oldParent: Inode, oldName: EntryName
     public let newParent: Inode, newName: EntryName
@@ -115,6 +121,7 @@ public struct RenameRequest: Sendable {
     }
 }
 
+/// Attributes after a rename.
 public struct RenameReply: Sendable {
     /// The object that moved.
     public var iatt: Iatt

@@ -1,7 +1,7 @@
 /// Every file operation, with the number it has on GlusterFS's wire (program 1298437, version 400; gluster-wire.md §6).
 ///
-/// In Swift a fop that exists by path and by fd (stat/fstat, …) is one method whose request names a `FopTarget`; traces,
-/// counters and the wire keep GlusterFS's two names.
+/// In Swift a fop that exists by path and by fd (stat/fstat, …) is one method whose request names a `FopTarget`;
+/// traces, counters and the wire keep GlusterFS's two names.
 public enum Fop: Int, Sendable, CaseIterable {
     case stat = 1, readlink, mknod, mkdir, unlink, rmdir, symlink, rename, link, truncate, open, readv, writev, statfs
     case flush, fsync, setxattr, getxattr, removexattr, opendir, fsyncdir, access, create, ftruncate, fstat, lk, lookup

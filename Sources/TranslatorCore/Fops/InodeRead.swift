@@ -1,21 +1,25 @@
+/// Asks for attributes: stat(2), fstat(2).
 public struct StatRequest: Sendable {
     public let target: FopTarget
     public var xdata: Xdata
     public init(_ target: FopTarget, xdata: Xdata = [:]) { (self.target, self.xdata) = (target, xdata) }
 }
 
+/// The attributes now.
 public struct StatReply: Sendable {
     public var iatt: Iatt
     public var xdata: Xdata
     public init(iatt: Iatt, xdata: Xdata = [:]) { (self.iatt, self.xdata) = (iatt, xdata) }
 }
 
+/// Asks where a symbolic link points.
 public struct ReadlinkRequest: Sendable {
     public let inode: Inode
     public var xdata: Xdata
     public init(inode: Inode, xdata: Xdata = [:]) { (self.inode, self.xdata) = (inode, xdata) }
 }
 
+/// The link's target, bytes as they were given, and its attributes.
 public struct ReadlinkReply: Sendable {
     public var target: [UInt8]
     public var iatt: Iatt
@@ -40,6 +44,7 @@ public struct OpenRequest: Sendable {
     public init(fd: Fd, xdata: Xdata = [:]) { (self.fd, self.xdata) = (fd, xdata) }
 }
 
+/// Reads up to `bytes` bytes at `offset`: pread(2).
 public struct ReadRequest: Sendable {
     public let fd: Fd
     public let offset: UInt64
@@ -50,6 +55,7 @@ public struct ReadRequest: Sendable {
     }
 }
 
+/// What was read.
 public struct ReadReply: Sendable {
     /// Shorter than asked at the end of the file only.
     public var payload: Payload
@@ -62,6 +68,7 @@ public struct ReadReply: Sendable {
     }
 }
 
+/// SEEK_DATA or SEEK_HOLE; raw values are those of GlusterFS's wire.
 public enum SeekWhat: Int32, Sendable { case data = 0, hole = 1 }
 
 /// The next data or hole at or after `offset`; ENXIO past the end of the file or, for data, when there is none.
@@ -83,6 +90,7 @@ public struct RchecksumRequest: Sendable {
     }
 }
 
+/// Two checksums, as GlusterFS's bricks compute them.
 public struct RchecksumReply: Equatable, Sendable {
     /// Adler-32 with both sums started at 0.
     public var weak: UInt32
@@ -96,6 +104,7 @@ public struct RchecksumReply: Equatable, Sendable {
     }
 }
 
+/// Asks for the room on the file system that holds `inode`: statfs(2).
 public struct StatfsRequest: Sendable {
     public let inode: Inode
     public init(inode: Inode) { self.inode = inode }
@@ -111,6 +120,7 @@ public struct GetxattrRequest: Sendable {
     }
 }
 
+/// The xattr asked for, or all of them.
 public struct GetxattrReply: Sendable {
     public var xattrs: Xattrs
     public init(xattrs: Xattrs) { self.xattrs = xattrs }

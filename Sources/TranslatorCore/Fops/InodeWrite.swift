@@ -1,3 +1,4 @@
+/// Writes `payload` at `offset`: pwrite(2). With O_APPEND in the fd's flags storage ignores the offset.
 public struct WriteRequest: Sendable {
     public let fd: Fd
     public let offset: UInt64
@@ -18,6 +19,7 @@ public struct WriteRequest: Sendable {
     }
 }
 
+/// How much was written.
 public struct WriteReply: Sendable {
     /// Less than asked only when a brick ran out of room or hit a limit in the middle.
     public var bytes: Int
@@ -36,6 +38,7 @@ public struct AttributesReply: Sendable {
     public init(attributes: PrePostIatt, xdata: Xdata = [:]) { (self.attributes, self.xdata) = (attributes, xdata) }
 }
 
+/// Sets the size: truncate(2), ftruncate(2).
 public struct TruncateRequest: Sendable {
     public let target: FopTarget
     public let size: UInt64
@@ -45,6 +48,7 @@ public struct TruncateRequest: Sendable {
     }
 }
 
+/// Allocates a range, and lengthens the file unless `keepsSize`: fallocate(2).
 public struct FallocateRequest: Sendable {
     public let fd: Fd
     public let offset: UInt64, bytes: UInt64
@@ -89,6 +93,7 @@ public struct CopyFileRangeRequest: Sendable {
     }
 }
 
+/// How many bytes were copied: fewer at the source's end.
 public struct CopyFileRangeReply: Sendable {
     public var bytes: UInt64
     public init(bytes: UInt64) { self.bytes = bytes }
@@ -101,6 +106,7 @@ public struct FlushRequest: Sendable {
     public init(fd: Fd, xdata: Xdata = [:]) { (self.fd, self.xdata) = (fd, xdata) }
 }
 
+/// Makes the file durable: fsync(2), or fdatasync(2) with `dataOnly`.
 public struct FsyncRequest: Sendable {
     public let fd: Fd
     public let dataOnly: Bool
@@ -110,6 +116,7 @@ public struct FsyncRequest: Sendable {
     }
 }
 
+/// Changes mode, owner or times.
 public struct SetattrRequest: Sendable {
     public let target: FopTarget
     /// Only the fields that `valid` names count. Times are real times: "now" was resolved by the mount.
@@ -121,7 +128,9 @@ public struct SetattrRequest: Sendable {
     }
 }
 
+/// Sets every one of `xattrs`: setxattr(2).
 public struct SetxattrRequest: Sendable {
+    /// XATTR_CREATE: EEXIST where there is one; XATTR_REPLACE: ENODATA where there is none.
     public enum Mode: UInt32, Sendable { case createOrReplace = 0, create = 1, replace = 2 }
     public let target: FopTarget
     public let xattrs: Xattrs
@@ -150,6 +159,7 @@ public struct DoneReply: Sendable {
 
 /// Reads, changes and writes xattrs in one step under the brick's lock on the inode (gluster-wire.md §10).
 public struct XattropRequest: Sendable {
+    /// What becomes of stored values; raw values are those of GlusterFS's wire.
     public enum Operation: UInt32, Sendable {
         /// Adds big-endian Int32s, element by element.
         case addArray = 0
@@ -179,6 +189,7 @@ public struct XattropReply: Sendable {
     public init(values: Xattrs, xdata: Xdata = [:]) { (self.values, self.xdata) = (values, xdata) }
 }
 
+/// Asks translators below for something that is no file operation.
 public struct IpcRequest: Sendable {
     public let operation: Int32
     public var xdata: Xdata

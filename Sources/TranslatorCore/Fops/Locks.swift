@@ -1,3 +1,4 @@
+/// Shared or exclusive.
 public enum LockMode: UInt32, Sendable { case read = 0, write = 1 }
 
 /// `acquire` waits until granted (the task's cancellation ends the wait with EINTR), `tryAcquire` answers EAGAIN.
@@ -55,6 +56,7 @@ public struct EntrylkRequest: Sendable {
 
 /// A lock of fcntl(2) or flock(2), as applications take them.
 public struct PosixLock: Equatable, Sendable {
+    /// What is asked for; raw values are those of GlusterFS's wire.
     public enum Kind: UInt32, Sendable { case read = 0, write = 1, unlock = 2 }
     public var kind: Kind
     public var range: LockRange
@@ -65,6 +67,7 @@ public struct PosixLock: Equatable, Sendable {
 
 /// POSIX locks, owned by `frame.lockOwner`: same-owner locks merge and split as fcntl(2) says.
 public struct LkRequest: Sendable {
+    /// F_GETLK, F_SETLK, F_SETLKW of fcntl(2).
     public enum Command: Sendable { case get, set, setWait }
     public let fd: Fd
     public let command: Command

@@ -59,9 +59,9 @@ extension Graph {
 
 // Live changes
 extension Graph {
-    /// Takes new values of options that are declared reconfigurable, while fops run. All or nothing: a volfile of another
-    /// shape, a bad value, or a change that needs a new mount is refused with a sentence before anything changes.
-    /// Answers what changed, as `volume.option`.
+    /// Takes new values of options that are declared reconfigurable, while fops run. All or nothing: a volfile of
+    /// another shape, a bad value, or a change that needs a new mount is refused with a sentence before anything
+    /// changes. Answers what changed, as `volume.option`.
     @discardableResult
     public func reconfigure(with volfile: Volfile) throws(VolfileError) -> [String] {
         let outcome = source.withLock { current -> Result<[String], VolfileError> in

@@ -1,6 +1,7 @@
 /// A graph on paper: volumes with their types found and their options as text, before any translator exists. What
 /// refinements complete.
 public struct GraphPlan {
+    /// One volume of the plan.
     public struct PlannedVolume {
         public let name: String
         public let type: TranslatorType
@@ -67,7 +68,8 @@ public protocol GraphRefining: Translator {
 }
 
 extension GraphPlan {
-    /// Positions of the volumes under `position` whose type is `type`, on every way down; those behind such a volume not.
+    /// Positions of the volumes under `position` whose type is `type`, on every way down; those behind such a volume
+    /// not.
     public func nearest(_ type: TranslatorType, below position: Int) -> [Int] {
         var found: Set<Int> = []
         var waiting = volumes[position].subvolumes

@@ -3,11 +3,11 @@
 public protocol LocalBrick: Translator {
     /// The brick's root, an absolute path.
     var brickDirectory: String { get }
-    /// What `trusted.glusterfs.volume-id` of the root says, once started; nil for a brick without one. That all bricks of
-    /// a volume agree is for the mount to check.
+    /// What `trusted.glusterfs.volume-id` of the root says, once started; nil for a brick without one. That all bricks
+    /// of a volume agree is for the mount to check.
     var volumeID: Gfid? { get }
-    /// Gives a started brick that has no volume-id this one, and answers the one it has now: another process may have been
-    /// faster. Throws what the file system says.
+    /// Gives a started brick that has no volume-id this one, and answers the one it has now: another process may have
+    /// been faster. Throws what the file system says.
     func adopt(volumeID: Gfid) throws(FopError) -> Gfid
 
     /// Takes the lock under which every xattrop on `gfid` runs, in all processes that opened this directory. A wait

@@ -1,5 +1,6 @@
-/// A translator that knows who waits for the locks of a brick: `features/locks`. Holders of long locks (an epoch, an eager
-/// lock) ask it at every roll and delayed post-op, beside the notices it sends up (`GraphEvent.inodelkContention`).
+/// A translator that knows who waits for the locks of a brick: `features/locks`. Holders of long locks (an epoch, an
+/// eager lock) ask it at every roll and delayed post-op, beside the notices it sends up
+/// (`GraphEvent.inodelkContention`).
 public protocol LockContention: Translator {
     /// Whether another owner, in this process or in another that has the brick open, waits for an INODELK in `domain`
     /// that a write lock on `range` keeps out. Cheap: no I/O. A waiting owner that asks about itself is told so too.

@@ -1,5 +1,5 @@
-/// What a translator does that says nothing of its own: pass the fop to its first subvolume. A storage translator, which
-/// has none, answers every fop itself. Source: GlusterFS `defaults.c`.
+/// What a translator does that says nothing of its own: pass the fop to its first subvolume. A storage translator,
+/// which has none, answers every fop itself. Source: GlusterFS `defaults.c`.
 extension Translator {
     public static var aliases: [TranslatorType] { [] }
     public static var summary: String { "" }

@@ -16,8 +16,8 @@ public enum QuorumRule: Equatable, Sendable {
     }
 }
 
-/// What `cluster/replicate` shows to a translator above it that works on single replicas (`features/bypass`), and to the
-/// healer. Positions in these arrays are the replica's index everywhere.
+/// What `cluster/replicate` shows to a translator above it that works on single replicas (`features/bypass`), and to
+/// the healer. Positions in these arrays are the replica's index everywhere.
 public protocol ReplicaSet: Translator {
     /// The children, in volfile order.
     var replicas: [any Translator] { get }

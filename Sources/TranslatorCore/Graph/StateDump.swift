@@ -1,5 +1,6 @@
 /// A translator's state as named values: one source for the text and the JSON form of a statedump.
 public struct StateDump: Sendable {
+    /// One value, or values in values: just what JSON can say.
     public indirect enum Value: Sendable, Equatable {
         case integer(Int64), real(Double), text(String), flag(Bool)
         case list([Value])

@@ -28,7 +28,8 @@ public enum FileType: UInt32, Sendable {
     public var directoryEntryType: UInt32 { rawValue >> 12 }
 }
 
-/// The attributes of one inode, as a brick reports them. Source: GlusterFS `iatt.h`, wire layout in gluster-wire.md §2.2.
+/// The attributes of one inode, as a brick reports them. Source: GlusterFS `iatt.h`, wire layout in gluster-wire.md
+/// §2.2.
 public struct Iatt: Equatable, Sendable {
     public var gfid = Gfid.none
     /// A full st_mode: type and permissions.

@@ -31,8 +31,8 @@ extension OptionText {
         return inet_pton(AF_INET6, text, &address) == 1
     }
 
-    /// Labels of letters, digits and hyphens, at most 63 each and 253 in all (RFC 1123 section 2.1); not digits only, which
-    /// would be a misspelt IPv4 address.
+    /// Labels of letters, digits and hyphens, at most 63 each and 253 in all (RFC 1123 section 2.1); not digits only,
+    /// which would be a misspelt IPv4 address.
     static func isHostName(_ text: String) -> Bool {
         let labels = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         let isGood = labels.allSatisfy { label in

@@ -1,5 +1,6 @@
 /// A parsed volfile: volumes in the order of the file, each one's subvolumes above it; the last is the top.
 public struct Volfile: Sendable, Equatable {
+    /// One `option NAME VALUE` line.
     public struct Option: Sendable, Equatable {
         public let name: String, text: String
         public let location: VolfileLocation
@@ -7,6 +8,7 @@ public struct Volfile: Sendable, Equatable {
             (self.name, self.text, self.location) = (name, text, location)
         }
     }
+    /// One `volume … end-volume`.
     public struct VolumeBlock: Sendable, Equatable {
         public let name: String
         public let type: TranslatorType

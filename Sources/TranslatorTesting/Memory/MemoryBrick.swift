@@ -2,9 +2,9 @@ import ReplicaState
 import Synchronization
 import TranslatorCore
 
-/// A brick that lives in memory: files with holes, xattrs, the xattrop and dirty indices and the locks of a genuine brick
-/// (gluster-wire.md §9 to §11). Any number of `MemoryStorage` translators are connections to it, so that a test can have
-/// writers and healers of several processes, kill one, and look at what is left.
+/// A brick that lives in memory: files with holes, xattrs, the xattrop and dirty indices and the locks of a genuine
+/// brick (gluster-wire.md §9 to §11). Any number of `MemoryStorage` translators are connections to it, so that a test
+/// can have writers and healers of several processes, kill one, and look at what is left.
 public final class MemoryBrick: Sendable {
     struct State {
         var files: [Gfid: MemoryFile] = [:]

@@ -1,7 +1,7 @@
 import TranslatorCore
 
-/// `testing/replica-set`: what an engine needs of `cluster/replicate`, and nothing that writes. For healers, which work on
-/// the replicas themselves; where transactions matter a test stands on the real one.
+/// `testing/replica-set`: what an engine needs of `cluster/replicate`, and nothing that writes. For healers, which work
+/// on the replicas themselves; where transactions matter a test stands on the real one.
 public final class ReplicaSetStub: ReplicaSet {
     public static let type: TranslatorType = "testing/replica-set"
     public static let needs: SubvolumeNeed = .atLeast(2)

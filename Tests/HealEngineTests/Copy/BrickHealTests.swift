@@ -43,7 +43,8 @@ struct BrickHealTests {
         let bench = try await BrickBench(settings: settings)
         let inode = try await bench.create("file")
         let (source, sink) = (bench.path("file", on: 0), bench.path("file", on: 1))
-        // The source: data, holes of many sizes, zeros that are data, an odd end. The sink: other data everywhere, longer.
+        // The source: data, holes of many sizes, zeros that are data, an odd end. The sink: other data everywhere,
+        // longer.
         PlainFile.write(pattern(100_000, seed: 1), at: 0, to: source)
         PlainFile.write(pattern(4096, seed: 2), at: 1 << 20, to: source)
         PlainFile.write([UInt8](repeating: 0, count: 8192), at: 3 << 20, to: source)

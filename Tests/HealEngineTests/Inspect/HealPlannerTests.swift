@@ -212,7 +212,8 @@ import TranslatorCore
     }
 
     @Test func `of three replicas each sink is decided by itself`() throws {
-        // Replica 0 is the target. Replica 1 missed epochs 4 and 5, which are known; replica 2 also missed ordinary writes.
+        // Replica 0 is the target. Replica 1 missed epochs 4 and 5, which are known; replica 2 also missed ordinary
+        // writes.
         var matrix = PendingMatrix(replicas: 3)
         matrix.counts[0][1].data = Int32(2 * Self.unit)
         matrix.counts[0][2].data = Int32(2 * Self.unit + 3)

@@ -105,7 +105,8 @@ import TranslatorCore
     }
 
     @Test func `random bytes never trap, and what reads back is what was written`() {
-        // Half of the inputs are noise, half are records with noise in a few places, sealed again: those reach every check.
+        // Half of the inputs are noise, half are records with noise in a few places, sealed again: those reach every
+        // check.
         let seed: UInt64 = 20_260_112
         var random = SplitMix64(state: seed)
         var accepted = 0

@@ -97,7 +97,8 @@ import TranslatorCore
 
     @Test(arguments: 0..<40 as Range<UInt64>)
     func `no garbage makes the parser trap`(seed: UInt64) {
-        // Words of the language, cut and mixed with bytes of all kinds: either it parses and reads back, or one sentence says why not.
+        // Words of the language, cut and mixed with bytes of all kinds: either it parses and reads back, or one
+        // sentence says why not.
         var random = SeededRandom(seed: seed)
         let pieces = [
             "volume", "type", "option", "subvolumes", "end-volume", " ", "\n", "\r\n", "\t", "\"", "\\", "#", "`", "a",

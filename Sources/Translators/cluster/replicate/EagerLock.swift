@@ -101,8 +101,8 @@ struct EagerLock<Waiter> {
         return admit()
     }
 
-    /// The replicas could not be marked, or it is not known whether they are: nobody may write under this lock any more.
-    /// `turn` is still to leave.
+    /// The replicas could not be marked, or it is not known whether they are: nobody may write under this lock any
+    /// more. `turn` is still to leave.
     mutating func failedToMark() {
         precondition(phase == .marking)
         phase = .held

@@ -28,7 +28,8 @@ final class OpenLeases: Sendable {
 
     func closed(_ inode: Inode) { state.withLock { $0.open[inode.gfid] = nil } }
 
-    /// Asked by the reaper: false when there is nothing left to wait for; then it ends, and the next lease starts another.
+    /// Asked by the reaper: false when there is nothing left to wait for; then it ends, and the next lease starts
+    /// another.
     func goesOn() -> Bool {
         state.withLock { state in
             if !state.open.isEmpty && !state.isStopped { return true }

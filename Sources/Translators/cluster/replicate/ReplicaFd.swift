@@ -3,9 +3,9 @@ import TranslatorCore
 
 /// What `cluster/replicate` hangs into an open file or directory: the fd it opened on the replicas in its place.
 ///
-/// That one has no O_APPEND: where a write goes is decided here, under the data lock, from the size of a good replica. A
-/// replica that lags would append at its own, wrong, end. And no O_TRUNC: truncating is a transaction.
-/// A replica on which it could not be opened, or that was down then, opens it before its next use.
+/// That one has no O_APPEND: where a write goes is decided here, under the data lock, from the size of a good replica.
+/// A replica that lags would append at its own, wrong, end. And no O_TRUNC: truncating is a transaction. A replica on
+/// which it could not be opened, or that was down then, opens it before its next use.
 final class ReplicaFd: Sendable {
     private enum Opening {
         case closed, open

@@ -15,9 +15,10 @@ struct LeaseEntry: Sendable {
 extension ReplicateTranslator {
     /// Runs `body` under the inode's data lock on the replicas, with `range` to itself among this client's changes.
     ///
-    /// Returns after every mark that an acknowledged change owes is on a replica. Two deviations from GlusterFS, both to
-    /// the safe side and with the same marks in the end: what a replica that was down misses is counted before the first
-    /// write returns, not up to a second later; and where no good replica can be marked any more the change fails.
+    /// Returns after every mark that an acknowledged change owes is on a replica. Two deviations from GlusterFS, both
+    /// to the safe side and with the same marks in the end: what a replica that was down misses is counted before the
+    /// first write returns, not up to a second later; and where no good replica can be marked any more the change
+    /// fails.
     func underDataLock<Reply>(
         _ inode: Inode, _ fd: ReplicaFd?, _ range: LockRange, marks: Bool = true,
         _ body: (LeaseEntry) async throws(FopError) -> Reply

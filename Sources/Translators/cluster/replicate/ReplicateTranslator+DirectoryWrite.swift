@@ -2,8 +2,8 @@ import ReplicaState
 import Synchronization
 import TranslatorCore
 
-// Changes of names. While a replica is missing the new objects of create, mknod and mkdir accuse it themselves; those of
-// symlink and link do not, as GlusterFS has it.
+// Changes of names. While a replica is missing the new objects of create, mknod and mkdir accuse it themselves; those
+// of symlink and link do not, as GlusterFS has it.
 extension ReplicateTranslator {
     public func create(_ request: CreateRequest, in frame: Frame) async throws(FopError) -> EntryReply {
         let fd = fd(request.fd)

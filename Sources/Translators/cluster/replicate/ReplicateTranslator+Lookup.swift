@@ -2,8 +2,8 @@ import ReplicaState
 import TranslatorCore
 
 extension ReplicateTranslator {
-    /// Looks on all replicas, and answers what the good ones agree on. EIO where they do not: other gfids or types under
-    /// one name. Starts no heal.
+    /// Looks on all replicas, and answers what the good ones agree on. EIO where they do not: other gfids or types
+    /// under one name. Starts no heal.
     public func lookup(_ request: LookupRequest, in frame: Frame) async throws(FopError) -> LookupReply {
         let connections = connections
         guard connections.up.contains(true) else { throw .notConnected }

@@ -2,8 +2,8 @@ import ReplicaState
 import TranslatorCore
 
 extension ReplicateTranslator {
-    /// GlusterFS's names. Those of client-side heals, of latency-aware ("halo") clusters and of the self-heal daemon are
-    /// here because genuine volfiles have them; this translator never heals and does not look at them.
+    /// GlusterFS's names. Those of client-side heals, of latency-aware ("halo") clusters and of the self-heal daemon
+    /// are here because genuine volfiles have them; this translator never heals and does not look at them.
     public static let options: [OptionDeclaration] = replicas + writing + reading + healing + others
 
     private static let replicas: [OptionDeclaration] = [

@@ -2,8 +2,8 @@ import Synchronization
 import TranslatorCore
 
 extension ReplicateTranslator {
-    /// The bricks of this machine must be of one volume: the volfile's, or the one that they have on disk. A brick without
-    /// volume-id joins it; where none has one, a volume is born (DESIGN §3.2, "Volume id").
+    /// The bricks of this machine must be of one volume: the volfile's, or the one that they have on disk. A brick
+    /// without volume-id joins it; where none has one, a volume is born (DESIGN §3.2, "Volume id").
     func settleVolumeID() throws(VolfileError) {
         let bricks = replicas.compactMap(\.localBrick)
         guard !bricks.isEmpty else { return }

@@ -2,7 +2,8 @@ import ReplicaState
 import Synchronization
 import TranslatorCore
 
-/// `cluster/replicate`: keeps the same files on all its subvolumes, and counts on the good replicas what the others missed.
+/// `cluster/replicate`: keeps the same files on all its subvolumes, and counts on the good replicas what the others
+/// missed.
 ///
 /// GlusterFS's AFR: locks, marks and order are those of gluster-disk-format.md §3, so that genuine clients and healers
 /// work on the same bricks at the same time. It never heals; a healer process does.

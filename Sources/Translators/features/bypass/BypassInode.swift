@@ -1,8 +1,8 @@
 import Synchronization
 import TranslatorCore
 
-/// What `features/bypass` hangs on an inode, above all of a regular file: its state, who waits for it to change, the descriptor on
-/// the target and the locks. All of it is in one mutex, held for decisions only.
+/// What `features/bypass` hangs on an inode, above all of a regular file: its state, who waits for it to change, the
+/// descriptor on the target and the locks. All of it is in one mutex, held for decisions only.
 final class BypassInode: Sendable {
     struct Waiter {
         let number: UInt64
@@ -17,7 +17,8 @@ final class BypassInode: Sendable {
         let isReadable: Bool
         let until: MonotonicTime
     }
-    /// The name under which the inode was last seen. Kept only where `bypass-rules` has patterns, then for directories too.
+    /// The name under which the inode was last seen. Kept only where `bypass-rules` has patterns, then for directories
+    /// too.
     struct Place {
         let parent: Inode
         let name: EntryName
@@ -40,8 +41,8 @@ final class BypassInode: Sendable {
         var lockWait: Task<Result<HeldLock, FopError>, Never>?
         /// What the target held when it was last read, or marked.
         var counts: EpochCounts?
-        /// Whether the target has epochs of this mount that are not known to be healed: only it is up to date. `newest` is
-        /// the last of them.
+        /// Whether the target has epochs of this mount that are not known to be healed: only it is up to date. `newest`
+        /// is the last of them.
         var hasUnhealed: Bool
         var newest: Int32
         /// Whether replicate has looked at the marks since the last epoch: what it believed before is old.

@@ -2,8 +2,8 @@ import ReplicaState
 import TranslatorCore
 
 extension BypassInodeState {
-    /// Where a data fop goes. `bytes` are recorded at once if it is admitted (0: `record` follows). `ticket` is nil at the
-    /// first call and the caller's to keep until the answer is not `wait`, or until it gives up (`withdraw`).
+    /// Where a data fop goes. `bytes` are recorded at once if it is admitted (0: `record` follows). `ticket` is nil at
+    /// the first call and the caller's to keep until the answer is not `wait`, or until it gives up (`withdraw`).
     mutating func admit(
         _ access: Access, bytes: UInt64, ticket: inout UInt64?, at now: MonotonicTime
     ) -> (Admission, Outcome) {

@@ -24,8 +24,8 @@ extension BypassInodeState {
         return outcome
     }
 
-    /// No epoch was opened, and everything that was locked, the lease too, is given back already. `unknown` is the epoch
-    /// that may be marked on disk all the same. Until `until` data fops take a detour, or wait if `blocks`.
+    /// No epoch was opened, and everything that was locked, the lease too, is given back already. `unknown` is the
+    /// epoch that may be marked on disk all the same. Until `until` data fops take a detour, or wait if `blocks`.
     mutating func refused(_ reason: Detour, until: MonotonicTime, blocks: Bool, unknown: Int32? = nil) -> Outcome {
         precondition(phase == .opening)
         var outcome = Outcome(wakes: true)
@@ -89,8 +89,8 @@ extension BypassInodeState {
         return outcome
     }
 
-    /// Closes the open epoch without a successor, or the one being opened as soon as it is. Until `until` data fops take
-    /// the reason's detour, or wait if `blocks`.
+    /// Closes the open epoch without a successor, or the one being opened as soon as it is. Until `until` data fops
+    /// take the reason's detour, or wait if `blocks`.
     mutating func close(_ reason: CloseReason, until: MonotonicTime, blocks: Bool = false) -> Outcome {
         var outcome = Outcome()
         switch phase {

@@ -77,7 +77,8 @@ struct BypassInodeState: Hashable {
     var holdsLease = false
     /// Open files of this mount.
     var opens = 0
-    /// Size of the target's copy while an epoch is open: nobody else changes it then. Nil when a failed fop left it open.
+    /// Size of the target's copy while an epoch is open: nobody else changes it then. Nil when a failed fop left it
+    /// open.
     var size: UInt64?
     /// Epochs not yet healed, of the sink that is furthest behind, as the last xattrop said.
     var missing: Int32 = 0

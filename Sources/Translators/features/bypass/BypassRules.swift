@@ -3,8 +3,8 @@ import TranslatorCore
 /// Which files are bypassed: an ordered list of patterns on the path, bounds on the size, lists of owners; what none of
 /// them decides is up to `bypass-default`.
 ///
-/// A path is known for names that this mount looked up or made; a file with several names goes by the last one. Where no
-/// path is known no pattern matches.
+/// A path is known for names that this mount looked up or made; a file with several names goes by the last one. Where
+/// no path is known no pattern matches.
 struct BypassRules: Equatable, Sendable {
     struct Rule: Equatable, Sendable {
         let bypasses: Bool

@@ -2,7 +2,8 @@ import ReplicaState
 import Synchronization
 import TranslatorCore
 
-/// What a bypass writer does now and has done, for `healctl status`, metrics and statedumps. Counts are since the start.
+/// What a bypass writer does now and has done, for `healctl status`, metrics and statedumps. Counts are since the
+/// start.
 public struct BypassStatus: Sendable {
     /// The name of the replica written to.
     public var target: String

@@ -15,8 +15,8 @@ extension BypassTranslator {
         case replicate(Detour)
     }
 
-    /// Nothing is allocated and nobody is asked while an epoch is open; else it waits until one is, or until it is known
-    /// that none will be. EINTR when the task is cancelled while it waits.
+    /// Nothing is allocated and nobody is asked while an epoch is open; else it waits until one is, or until it is
+    /// known that none will be. EINTR when the task is cancelled while it waits.
     func admit(_ file: BypassInode, _ access: BypassInodeState.Access, bytes: UInt64) async throws(FopError) -> Way {
         var ticket: UInt64?
         while true {

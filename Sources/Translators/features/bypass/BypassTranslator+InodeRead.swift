@@ -15,9 +15,9 @@ extension BypassTranslator {
         case wait(version: UInt64)
     }
 
-    /// From the target while an epoch is open, or while only it has what this mount wrote; that no replica accuses it is
-    /// asked again every `attribute-timeout`. Else from replicate, which chooses among all good replicas. EIO where the
-    /// target is down and the others are known to be old.
+    /// From the target while an epoch is open, or while only it has what this mount wrote; that no replica accuses it
+    /// is asked again every `attribute-timeout`. Else from replicate, which chooses among all good replicas. EIO where
+    /// the target is down and the others are known to be old.
     func readWay(_ file: BypassInode) async throws(FopError) -> ReadWay {
         while true {
             switch readStep(file) {

@@ -2,8 +2,8 @@ import ReplicaState
 import Synchronization
 import TranslatorCore
 
-/// `features/bypass`: writes data to one local replica alone, having marked on disk that the others are behind, and tells
-/// a `WriteObserver` what it wrote, so that a healer copies just that (DESIGN §3.1).
+/// `features/bypass`: writes data to one local replica alone, having marked on disk that the others are behind, and
+/// tells a `WriteObserver` what it wrote, so that a healer copies just that (DESIGN §3.1).
 ///
 /// Names and attributes always go through `cluster/replicate` below; so does everything that may not be bypassed now.
 /// Without an observer, which keeps the journal, nothing is bypassed.

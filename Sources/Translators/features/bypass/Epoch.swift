@@ -1,6 +1,7 @@
 import TranslatorCore
 
-/// A burst of writes to the target under one mark (DESIGN §3.1). Open from the answered xattrop until its close is published.
+/// A burst of writes to the target under one mark (DESIGN §3.1). Open from the answered xattrop until its close is
+/// published.
 struct Epoch: Hashable {
     /// The largest *opened* that the xattrop answered with.
     let generation: Int32
@@ -48,7 +49,8 @@ struct ClosedEpoch: Hashable {
     let firstRecord: MonotonicTime?
     let isExact: Bool
 
-    /// An epoch that may be marked on disk and under which nothing was written, because nobody knows whether its xattrop was done.
+    /// An epoch that may be marked on disk and under which nothing was written, because nobody knows whether its
+    /// xattrop was done.
     static func unknown(generation: Int32) -> ClosedEpoch {
         ClosedEpoch(generation: generation, records: 0, bytes: 0, firstRecord: nil, isExact: false)
     }

@@ -1,8 +1,8 @@
 import ReplicaState
 import TranslatorCore
 
-/// The xattrops by which a writer says on the target that all other replicas are behind (DESIGN §3). Every one names every
-/// pending key, or the brick would drop the index entry of a file that still has others.
+/// The xattrops by which a writer says on the target that all other replicas are behind (DESIGN §3). Every one names
+/// every pending key, or the brick would drop the index entry of a file that still has others.
 struct EpochMarks: Sendable {
     let pendingKeys: [String], bypassKeys: [String]
     let target: Int
@@ -35,8 +35,8 @@ struct EpochMarks: Sendable {
         (self.sinks, self.questions) = (sinks, questions)
     }
 
-    /// What brings replicas that were added later up to the others, so that one generation counts for all; nil when they
-    /// agree. The difference is added to opened and healed alike: nothing is missing by it.
+    /// What brings replicas that were added later up to the others, so that one generation counts for all; nil when
+    /// they agree. The difference is added to opened and healed alike: nothing is missing by it.
     func levelling(_ counts: EpochCounts) -> Xattrs? {
         let behind = sinks.filter { counts.bypass[$0].opened < counts.opened }
         if behind.isEmpty { return nil }

@@ -1,10 +1,11 @@
 import DequeModule
 import TranslatorCore
 
-/// What this mount wrote to the target and no xattr says to be healed yet: bytes and age, per file. Decides, never acts.
+/// What this mount wrote to the target and no xattr says to be healed yet: bytes and age, per file. Decides, never
+/// acts.
 ///
-/// Only epochs with records count. A file keeps at most `samplesMax` of them; above that, neighbours are merged and count
-/// as old as the elder, so that a lag is never shown too small.
+/// Only epochs with records count. A file keeps at most `samplesMax` of them; above that, neighbours are merged and
+/// count as old as the elder, so that a lag is never shown too small.
 struct HealBacklog {
     static let samplesMax = 64
     /// Files at which the backlog counts as over its limit, whatever their bytes.

@@ -1,7 +1,8 @@
 import TranslatorCore
 
-/// Who is told what a bypass writer does: journal it, then publish it. `features/bypass` declares it; `volmount` supplies
-/// the one that does both. All calls come from the threads that write: they must not block but for the journal's store.
+/// Who is told what a bypass writer does: journal it, then publish it. `features/bypass` declares it; `volmount`
+/// supplies the one that does both. All calls come from the threads that write: they must not block but for the
+/// journal's store.
 public protocol WriteObserver: AnyObject, Sendable {
     /// Whether a journal exists, so that bypassing may begin at all.
     var canJournal: Bool { get }

@@ -26,7 +26,8 @@ enum IndexKind: String, CaseIterable, Sendable {
     }
 }
 
-/// The indices on disk: `<base>/<kind>/<gfid>`, each entry a hard link to a zero-byte base file `<kind>-<uuid>` beside it.
+/// The indices on disk: `<base>/<kind>/<gfid>`, each entry a hard link to a zero-byte base file `<kind>-<uuid>` beside
+/// it.
 ///
 /// Every path is made from the top each time: another process, or an operator, may take away a base file or a directory
 /// at any moment, and it is made anew. Any thread.

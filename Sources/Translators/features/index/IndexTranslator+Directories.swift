@@ -137,7 +137,8 @@ extension IndexTranslator {
 
     // MARK: - Cleaning them
 
-    /// Takes a stale entry off. One whose counts are not zero is not stale: EBUSY, whoever asks was mistaken or overtaken.
+    /// Takes a stale entry off. One whose counts are not zero is not stale: EBUSY, whoever asks was mistaken or
+    /// overtaken.
     public func unlink(_ request: UnlinkRequest, in frame: Frame) async throws(FopError) -> RemoveReply {
         switch place(request.parent) {
         case nil: return try await subvolume.unlink(request, in: frame)

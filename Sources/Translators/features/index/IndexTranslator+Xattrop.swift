@@ -4,9 +4,9 @@ import TranslatorCore
 
 /// XATTROP with its index entries.
 ///
-/// Entry first, count after: whatever dies in between leaves an entry too many, which costs a look, never a count without
-/// an entry. A journalling file system keeps that order over a power cut too: the link's transaction is not behind that
-/// of the xattr, and the xattr's fsync brings both.
+/// Entry first, count after: whatever dies in between leaves an entry too many, which costs a look, never a count
+/// without an entry. A journalling file system keeps that order over a power cut too: the link's transaction is not
+/// behind that of the xattr, and the xattr's fsync brings both.
 extension IndexTranslator {
     public func xattrop(_ request: XattropRequest, in frame: Frame) async throws(FopError) -> XattropReply {
         let isWatched = request.values.keys.contains { pending.matches($0) || dirty.matches($0) }
@@ -53,7 +53,8 @@ extension IndexTranslator {
     }
 }
 
-/// What an XATTROP on a directory says about names in it (gluster-wire.md §8). A name that is not UTF-8 comes as `.bytes`.
+/// What an XATTROP on a directory says about names in it (gluster-wire.md §8). A name that is not UTF-8 comes as
+/// `.bytes`.
 private struct EntryNote {
     var created: EntryName?
     var deleted: EntryName?

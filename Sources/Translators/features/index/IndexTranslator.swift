@@ -2,11 +2,12 @@ import CPosix
 import Glibc
 import TranslatorCore
 
-/// `features/index`: keeps a list of the gfids whose pending or dirty counts are not zero, so that a healer need not walk
-/// the brick; and of the names touched in directories that missed something.
+/// `features/index`: keeps a list of the gfids whose pending or dirty counts are not zero, so that a healer need not
+/// walk the brick; and of the names touched in directories that missed something.
 ///
 /// Stands on `storage/posix`, whose xattrop lock makes entry, count and entry's removal one step across processes. The
-/// lists are read and cleaned by fops on virtual directories. Source: gluster-disk-format.md §2.1, gluster-wire.md §10, §11.
+/// lists are read and cleaned by fops on virtual directories. Source: gluster-disk-format.md §2.1, gluster-wire.md §10,
+/// §11.
 public final class IndexTranslator: Translator {
     public static let type: TranslatorType = "features/index"
     public static let summary = "Lists the files whose replicas may differ."

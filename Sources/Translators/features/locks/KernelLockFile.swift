@@ -2,8 +2,8 @@ import CPosix
 import Glibc
 import TranslatorCore
 
-/// One lock file, as this process has it open: its share in the locks of all inodes that fall to the file, held for its owners
-/// together. Guarded by its stripe's mutex; every call is a few system calls that do not wait.
+/// One lock file, as this process has it open: its share in the locks of all inodes that fall to the file, held for its
+/// owners together. Guarded by its stripe's mutex; every call is a few system calls that do not wait.
 ///
 /// A region is 4 GiB of the file's offsets, in quarters of 1 GiB:
 ///
@@ -14,14 +14,13 @@ import TranslatorCore
 /// | 2 | one of its requests waits for it, and wants to write |
 /// | 3 | one of its requests has this place in the line |
 ///
-/// **Taking**: a new request looks for waiters that it conflicts with (quarters 1, 2); there are none: it tries quarter 0.
-/// Otherwise it waits: it locks its span in quarters 1 and 2 and the place behind the last in quarter 3, looks once
-/// more, and sleeps. It is tried again at every knock, and may go if no waiter conflicts with it or nobody stands before it.
-/// A request whose owner holds something in the domain passes all waiters and takes no place.
-/// **Leaving**: first the lock goes, then whoever leaves looks whether somebody waits for it, and knocks. A waiter shows
-/// itself before it looks, so one of the two sees the other.
-/// **Knocking** is reading one byte: everybody who watches the file with inotify hears it, and nothing is written. A process that
-/// dies closes the file, which is heard too.
+/// **Taking**: a new request looks for waiters that it conflicts with (quarters 1, 2); there are none: it tries quarter
+/// 0. Otherwise it waits: it locks its span in quarters 1 and 2 and the place behind the last in quarter 3, looks once
+/// more, and sleeps. It is tried again at every knock, and may go if no waiter conflicts with it or nobody stands
+/// before it. A request whose owner holds something in the domain passes all waiters and takes no place. **Leaving**:
+/// first the lock goes, then whoever leaves looks whether somebody waits for it, and knocks. A waiter shows itself
+/// before it looks, so one of the two sees the other. **Knocking** is reading one byte: everybody who watches the file
+/// with inotify hears it, and nothing is written. A process that dies closes the file, which is heard too.
 final class KernelLockFile {
     enum Quarter: UInt64 { case held, wanted, wantedForWriting, line }
 
@@ -131,8 +130,8 @@ final class KernelLockFile {
         return try conflict(with: .write, KernelSpan(first: 0, last: place - 1), .line, region) != nil
     }
 
-    /// Locks the byte behind the last that anybody holds. Places begin at 0 again when nobody waits. Who finds no place,
-    /// after a thousand million waits without a pause, waits without one: until no waiter conflicts with it.
+    /// Locks the byte behind the last that anybody holds. Places begin at 0 again when nobody waits. Who finds no
+    /// place, after a thousand million waits without a pause, waits without one: until no waiter conflicts with it.
     private func takePlace(_ id: LockRequestID, _ region: UInt64) throws(FopError) {
         var place = (regions[region]?.places.values.max()).map { $0 + 1 } ?? 0
         while place <= KernelSpan.whole.last {

@@ -21,8 +21,8 @@ struct InodelkClaim: LockClaim {
     func releases(_ granted: InodelkClaim) -> Bool { range == granted.range }
 }
 
-/// ENTRYLK: one name of a directory, or all of them (nil). Read locks conflict with each other too; the mode matters only
-/// in that a release must repeat it (gluster-wire.md §9).
+/// ENTRYLK: one name of a directory, or all of them (nil). Read locks conflict with each other too; the mode matters
+/// only in that a release must repeat it (gluster-wire.md §9).
 struct EntrylkClaim: LockClaim {
     let name: EntryName?
     let mode: LockMode

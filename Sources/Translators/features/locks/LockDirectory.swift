@@ -3,11 +3,12 @@ import Glibc
 import Synchronization
 import TranslatorCore
 
-/// The lock files of a brick: `.glusterfs/bypass/locks/000` to `3ff`, those of POSIX locks in `posix/`, and who hears the
-/// knocks at them.
+/// The lock files of a brick: `.glusterfs/bypass/locks/000` to `3ff`, those of POSIX locks in `posix/`, and who hears
+/// the knocks at them.
 ///
-/// The numbered ones hold no state, are made when the brick is first opened so that a full disk refuses no lock, and are never removed:
-/// a process that still had an old one open and one that made it anew would no longer exclude each other.
+/// The numbered ones hold no state, are made when the brick is first opened so that a full disk refuses no lock, and
+/// are never removed: a process that still had an old one open and one that made it anew would no longer exclude each
+/// other.
 final class LockDirectory: Sendable {
     let path: String
     let watcher: LockWatcher

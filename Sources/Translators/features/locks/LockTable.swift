@@ -31,8 +31,8 @@ struct NoOtherProcesses<Claim: LockClaim>: OtherProcesses {
 ///
 /// A request goes: asked → granted → released; asked → waiting → granted, or taken back; asked → refused.
 /// - A claim conflicts with those of other owners only. Grants of one owner stack: each needs a release of its own.
-/// - A request that conflicts with one already waiting waits behind it, even where it could be granted, unless its owner
-///   holds or waits for something here (it is *nested*): whoever holds a lock gets what it needs to finish.
+/// - A request that conflicts with one already waiting waits behind it, even where it could be granted, unless its
+///   owner holds or waits for something here (it is *nested*): whoever holds a lock gets what it needs to finish.
 struct LockTable<Claim: LockClaim>: Sendable {
     struct Grant: Sendable {
         let owner: LockOwner

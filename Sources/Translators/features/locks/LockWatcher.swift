@@ -6,9 +6,9 @@ import TranslatorCore
 /// Hears the knocks of other processes at the lock files of all bricks that this process has open: one thread with one
 /// inotify instance (a user may have 128 of them), asleep while nothing happens.
 ///
-/// A process that dies closes its files just before the kernel drops its locks, and what watches may be asked in between:
-/// so after a close those that wait are tried again in growing pauses. Every second they are tried in any case, for
-/// the sake of events that the kernel dropped and of watches that it refused.
+/// A process that dies closes its files just before the kernel drops its locks, and what watches may be asked in
+/// between: so after a close those that wait are tried again in growing pauses. Every second they are tried in any
+/// case, for the sake of events that the kernel dropped and of watches that it refused.
 final class LockWatcher: Sendable {
     private static let pausesAfterClose: [Duration] = [
         .microseconds(100), .milliseconds(1), .milliseconds(10), .milliseconds(100),

@@ -1,8 +1,8 @@
 import Synchronization
 import TranslatorCore
 
-/// Answers the lock counts of gluster-wire.md §8 in the replies to LOOKUP, STAT, WRITE and FSYNC. A request without such
-/// a key costs one look at its xdata.
+/// Answers the lock counts of gluster-wire.md §8 in the replies to LOOKUP, STAT, WRITE and FSYNC. A request without
+/// such a key costs one look at its xdata.
 extension LocksTranslator {
     private enum Key {
         static let entrylkCount = "glusterfs.entrylk-count"
@@ -62,8 +62,8 @@ extension LocksTranslator {
         if asked[Key.posixlkCount] != nil { answer[Key.posixlkCount] = .int(count(gfid) { $0.posix.count }) }
     }
 
-    /// Granted and waiting, in `domain` or (nil) in all. In a domain other processes count too, as one that holds and one
-    /// that waits: the kernel tells no more. In all domains together they cannot be found.
+    /// Granted and waiting, in `domain` or (nil) in all. In a domain other processes count too, as one that holds and
+    /// one that waits: the kernel tells no more. In all domains together they cannot be found.
     func inodelkCount(_ gfid: Gfid, domain: String?) -> Int64 {
         guard let domain else { return count(gfid) { $0.inodelks.values.reduce(0) { $0 + $1.count } } }
         let key = LockTableKey(gfid: gfid, kind: InodelkClaim.kind, domain: domain)

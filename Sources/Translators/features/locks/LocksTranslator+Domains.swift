@@ -118,8 +118,8 @@ extension LocksTranslator {
         }
     }
 
-    /// Works on one table and its lock file, made or opened if need be and let go of when the table is empty afterwards.
-    /// Fails when the lock file cannot be opened.
+    /// Works on one table and its lock file, made or opened if need be and let go of when the table is empty
+    /// afterwards. Fails when the lock file cannot be opened.
     func withTable<Claim: DomainLockClaim, Value>(
         _ key: LockTableKey, in stripe: inout Stripe,
         _ body: (inout LockTable<Claim>, inout ElsewhereLocks<Claim>) -> Value

@@ -7,8 +7,9 @@ import TranslatorCore
 /// machine, other processes that have it open take part too (DESIGN §3.3, "Embedded locks").
 ///
 /// An owner is `frame.lockOwner`: a graph is one client. `LockTable` decides among the owners here and asks
-/// `KernelLockFile` what other processes say; both stand under the mutex of a stripe. Who waits is suspended: it takes no
-/// thread, and its task's cancellation ends the wait with EINTR. Source: GlusterFS `features/locks`, gluster-wire.md §8, §9.
+/// `KernelLockFile` what other processes say; both stand under the mutex of a stripe. Who waits is suspended: it takes
+/// no thread, and its task's cancellation ends the wait with EINTR. Source: GlusterFS `features/locks`, gluster-wire.md
+/// §8, §9.
 public final class LocksTranslator: Translator {
     public static let type: TranslatorType = "features/locks"
     public static let summary = "Grants locks on files and names to whoever comes first."

@@ -2,8 +2,8 @@ import CPosix
 import Glibc
 import TranslatorCore
 
-/// The open file description locks of one descriptor (fcntl(2), F_OFD_SETLK): the kernel's own, gone with the last copy of
-/// the descriptor, whatever ends the process. Never waits.
+/// The open file description locks of one descriptor (fcntl(2), F_OFD_SETLK): the kernel's own, gone with the last copy
+/// of the descriptor, whatever ends the process. Never waits.
 struct OpenFileLocks: Sendable {
     let descriptor: Int32
 

@@ -3,13 +3,15 @@ import Glibc
 import TranslatorCore
 
 /// The POSIX locks of this process's owners on one inode, as other processes see them: OFD locks at the same offsets of
-/// `.glusterfs/bypass/locks/posix/<gfid>`. Exact, because applications lock single bytes. Guarded by its stripe's mutex.
+/// `.glusterfs/bypass/locks/posix/<gfid>`. Exact, because applications lock single bytes. Guarded by its stripe's
+/// mutex.
 ///
-/// The file exists as long as some process has it open. Its two last bytes are not for applications' locks, which end before them
-/// where they have no end:
+/// The file exists as long as some process has it open. Its two last bytes are not for applications' locks, which end
+/// before them where they have no end:
 /// - *life*: everybody who has it open holds it for reading. Who closes it as the last gets it for writing, and removes
 ///   the file; who opens it meanwhile is refused, or finds a file without a name, and opens again.
-/// - *wanted*: held for reading while a request waits. Who lets go of something looks at it, and knocks (`KernelLockFile`).
+/// - *wanted*: held for reading while a request waits. Who lets go of something looks at it, and knocks
+///   (`KernelLockFile`).
 final class PosixLockFile {
     private static let life: UInt64 = 1 << 63 - 1, wanted: UInt64 = 1 << 63 - 2, last: UInt64 = 1 << 63 - 3
     private static let triesMax = 1000
@@ -45,7 +47,8 @@ final class PosixLockFile {
     }
 
     deinit {
-        // The last one out removes the file. Letting go before asking for more: of two that leave at once one is the last.
+        // The last one out removes the file. Letting go before asking for more: of two that leave at once one is the
+        // last.
         _ = try? locks.set(.none, first: Self.life, last: Self.life)
         if (try? locks.set(.write, first: Self.life, last: Self.life)) == true { unlink(path) }
         close(locks.descriptor)

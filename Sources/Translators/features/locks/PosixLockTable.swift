@@ -1,7 +1,7 @@
 import TranslatorCore
 
-/// What other processes have to say about the POSIX locks of one inode. Called under the lock that guards the table, so it
-/// must not wait.
+/// What other processes have to say about the POSIX locks of one inode. Called under the lock that guards the table, so
+/// it must not wait.
 protocol PosixLocksElsewhere {
     /// This process's locks shall be `new` instead of `old`; they differ within `range` at most. False, and nothing
     /// changed, when another process is in the way; never false where the new ones hold nothing more.

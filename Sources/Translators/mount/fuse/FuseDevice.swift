@@ -35,8 +35,8 @@ enum FuseDevice {
         return descriptor
     }
 
-    /// A further queue of the same connection; nil when the kernel gives none to us (a user without access to /dev/fuse):
-    /// workers then share the first one.
+    /// A further queue of the same connection; nil when the kernel gives none to us (a user without access to
+    /// /dev/fuse): workers then share the first one.
     static func clone(_ descriptor: Int32) -> Int32? {
         let clone = cposix_open(path, O_RDWR | O_CLOEXEC, 0)
         guard clone >= 0 else { return nil }

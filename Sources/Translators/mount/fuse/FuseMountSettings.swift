@@ -5,6 +5,7 @@ import TranslatorCore
 /// How a volume is mounted: the options of `mount/fuse`, by which `volmount -o` and its manual page know them.
 /// Names are GlusterFS's where it has the option.
 public struct FuseMountSettings: Sendable {
+    /// How the kernel caches (DESIGN §8).
     public enum CacheMode: String, Sendable { case writeThrough = "write-through", writebackCache = "writeback-cache" }
 
     public static let declarations: [OptionDeclaration] = [

@@ -6,8 +6,8 @@ import TranslatorCore
 
 /// Open files: opening, reading, writing, closing.
 extension FuseSession {
-    /// What the stack opens a file with. With the writeback cache the kernel reads the rest of a page that is written in
-    /// part, by any handle, and decides itself where an append goes.
+    /// What the stack opens a file with. With the writeback cache the kernel reads the rest of a page that is written
+    /// in part, by any handle, and decides itself where an append goes.
     func openFlags(_ kernel: OpenFlags) -> OpenFlags {
         // The last is O_LARGEFILE, which the kernel always sets.
         let mountsOwn: Int32 = O_CREAT | O_EXCL | O_NOCTTY | 0o100000

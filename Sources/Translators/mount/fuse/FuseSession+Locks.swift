@@ -3,8 +3,9 @@ import FuseProtocol
 import Synchronization
 import TranslatorCore
 
-/// Locks of fcntl(2) go down as POSIX locks. Those of flock(2) know nothing of them on Linux, so they go down as whole-file
-/// locks in a domain of their own: the same program may hold both, and a lock of one kind never waits for the other.
+/// Locks of fcntl(2) go down as POSIX locks. Those of flock(2) know nothing of them on Linux, so they go down as
+/// whole-file locks in a domain of their own: the same program may hold both, and a lock of one kind never waits for
+/// the other.
 extension FuseSession {
     /// The lock domain of flock(2).
     static let flockDomain = "mount/fuse:flock"
@@ -39,7 +40,8 @@ extension FuseSession {
         do throws(FopError) { return .success(try await body()) } catch { return .failure(error) }
     }
 
-    /// flock(2): an open file holds one lock at most; changing it is releasing it and asking anew, and may lose to others.
+    /// flock(2): an open file holds one lock at most; changing it is releasing it and asking anew, and may lose to
+    /// others.
     private func flock(
         _ kind: PosixLock.Kind, _ handle: OpenHandle, waits: Bool, _ frame: Frame
     ) async throws(FopError) {

@@ -9,8 +9,8 @@ import TranslatorCore
 ///
 /// A request is read into two buffers: 80 bytes for the header and a WRITE's arguments, and an iobuf of 1 MiB, where a
 /// WRITE's payload therefore begins at a page boundary and goes down frozen, never copied. The kernel wants room for
-/// the largest write whatever it sends. A small write hands over the whole big buffer: the pool gives the next one from a
-/// list (some 50 ns), while a copy into a fitting one would cost as much and touch the data; of a buffer that only
+/// the largest write whatever it sends. A small write hands over the whole big buffer: the pool gives the next one from
+/// a list (some 50 ns), while a copy into a fitting one would cost as much and touch the data; of a buffer that only
 /// small writes used only the first pages are resident. Other requests leave the iobuf with the worker.
 struct FuseWorker: ~Copyable {
     private let session: FuseSession

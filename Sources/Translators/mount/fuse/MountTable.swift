@@ -4,6 +4,7 @@ import TranslatorCore
 
 /// What is mounted, from /proc/self/mountinfo (proc(5)).
 public struct MountTable: Sendable {
+    /// One mount.
     public struct Entry: Sendable, Equatable {
         public let id: Int
         /// "major:minor"; the minor number names a FUSE connection in /sys/fs/fuse/connections.

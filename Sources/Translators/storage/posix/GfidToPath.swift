@@ -3,8 +3,9 @@ import Checksums
 import Glibc
 import TranslatorCore
 
-/// `trusted.gfid2path.<hash>`: one xattr per name of an object that is no directory, by which its paths are found. The value
-/// is `<parent gfid>/<name>`, the hash XXH64 of the value, 16 lowercase hex digits. Source: gluster-disk-format.md §1.1.
+/// `trusted.gfid2path.<hash>`: one xattr per name of an object that is no directory, by which its paths are found. The
+/// value is `<parent gfid>/<name>`, the hash XXH64 of the value, 16 lowercase hex digits. Source:
+/// gluster-disk-format.md §1.1.
 struct GfidToPath: Equatable, Sendable {
     static let keyPrefix = "trusted.gfid2path."
     /// Further names are not recorded: ext4 gives all xattrs of an inode about one block, and pending counts must fit.

@@ -2,8 +2,8 @@ import CPosix
 import Glibc
 import TranslatorCore
 
-/// The value of `trusted.glusterfs.mdata`: the times that all replicas recorded alike. 57 bytes, big-endian: u8 version 1,
-/// u64 flags 0, then (u64 seconds, u64 nanoseconds) for ctime, mtime, atime. Source: gluster-disk-format.md §1.1.
+/// The value of `trusted.glusterfs.mdata`: the times that all replicas recorded alike. 57 bytes, big-endian: u8 version
+/// 1, u64 flags 0, then (u64 seconds, u64 nanoseconds) for ctime, mtime, atime. Source: gluster-disk-format.md §1.1.
 struct Mdata: Equatable, Sendable {
     static let key = "trusted.glusterfs.mdata"
     static let encodedBytes = 57

@@ -2,9 +2,9 @@ import CPosix
 import Glibc
 import TranslatorCore
 
-/// What a directory's default ACL gives to objects made in it. The kernel does this for objects made in place; ours are made
-/// aside, so we do it. Source: acl(5), "Object creation and default ACLs"; the value's layout is linux/posix_acl_xattr.h: u32
-/// version 2, then entries of u16 tag, u16 permissions, u32 id, little-endian.
+/// What a directory's default ACL gives to objects made in it. The kernel does this for objects made in place; ours are
+/// made aside, so we do it. Source: acl(5), "Object creation and default ACLs"; the value's layout is
+/// linux/posix_acl_xattr.h: u32 version 2, then entries of u16 tag, u16 permissions, u32 id, little-endian.
 enum PosixAcl {
     static let accessKey = "system.posix_acl_access"
     static let defaultKey = "system.posix_acl_default"

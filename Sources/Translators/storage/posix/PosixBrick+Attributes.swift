@@ -14,7 +14,8 @@ extension PosixBrick {
         return iatt
     }
 
-    /// Runs `change` on an object and answers its attributes before and after; times move to the frame's where recorded.
+    /// Runs `change` on an object and answers its attributes before and after; times move to the frame's where
+    /// recorded.
     func changing(
         _ object: BrickObject, _ gfid: Gfid, _ touched: TouchedTimes, _ frame: Frame,
         _ change: () throws(FopError) -> Void

@@ -57,7 +57,8 @@ extension PosixBrick {
         }
     }
 
-    /// Mends the handle of an object that was found by name: a crash may have come between the two. True when it had to.
+    /// Mends the handle of an object that was found by name: a crash may have come between the two. True when it had
+    /// to.
     func mendHandle(
         _ gfid: Gfid, _ object: BrickObject, _ status: stat, parent: Gfid, name: EntryName
     ) throws(FopError) -> Bool {

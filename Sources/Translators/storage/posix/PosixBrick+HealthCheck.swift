@@ -19,8 +19,8 @@ extension PosixBrick {
         return Array((day.joined(separator: "-") + " " + clock.joined(separator: ":") + " +0000").utf8)
     }
 
-    /// Writes the time to `.glusterfs/health_check`, down to the disk, and reads it back. Other processes write there too,
-    /// so what is read need not be what was written, but must be as long.
+    /// Writes the time to `.glusterfs/health_check`, down to the disk, and reads it back. Other processes write there
+    /// too, so what is read need not be what was written, but must be as long.
     func writeHealthStamp(at time: Timestamp) throws(FopError) {
         let file = Descriptor(
             taking: try PosixCall.run {

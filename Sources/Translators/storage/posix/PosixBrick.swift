@@ -59,8 +59,9 @@ final class PosixBrick: Sendable {
         return (again, try again.status())
     }
 
-    /// Follows the handle, then checks that what it led to says it is `gfid`: a handle may be out of date after a crash,
-    /// and the name it has may be anything by now, a symlink out of the brick too. Opening a directory disturbs nothing.
+    /// Follows the handle, then checks that what it led to says it is `gfid`: a handle may be out of date after a
+    /// crash, and the name it has may be anything by now, a symlink out of the brick too. Opening a directory disturbs
+    /// nothing.
     private func openDirectory(_ gfid: Gfid, depth: Int = 0) throws(FopError) -> BrickObject {
         let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC
         let number: Int32

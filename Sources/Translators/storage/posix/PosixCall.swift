@@ -37,8 +37,8 @@ final class Descriptor: Sendable {
 }
 
 extension EntryName {
-    /// Calls `body` with the name as a C string. EPERM for a name with "/", as bricks answer (gluster-wire.md §7); EINVAL
-    /// for an empty one and one with a NUL; ENAMETOOLONG above 255 bytes.
+    /// Calls `body` with the name as a C string. EPERM for a name with "/", as bricks answer (gluster-wire.md §7);
+    /// EINVAL for an empty one and one with a NUL; ENAMETOOLONG above 255 bytes.
     func withCName<Result>(_ body: (UnsafePointer<CChar>) throws(FopError) -> Result) throws(FopError) -> Result {
         guard !bytes.isEmpty, !bytes.contains(0) else { throw .invalid }
         guard !bytes.contains(UInt8(ascii: "/")) else { throw .notPermitted }

@@ -4,7 +4,8 @@ import Glibc
 import TranslatorCore
 
 extension PosixTranslator {
-    /// What a fop works on: the fd's own descriptor, or the object of the gfid. EBADF for an fd that was not opened here.
+    /// What a fop works on: the fd's own descriptor, or the object of the gfid. EBADF for an fd that was not opened
+    /// here.
     func object(_ target: FopTarget) throws(FopError) -> BrickObject {
         switch target {
         case .inode(let inode): return try brick.object(inode.gfid, type: inode.type)

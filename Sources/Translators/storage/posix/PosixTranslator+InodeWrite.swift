@@ -4,8 +4,8 @@ import Synchronization
 import TranslatorCore
 
 extension PosixTranslator {
-    /// Positioned, unless `flags` has `.append`: then the kernel writes at the end in one step with finding it, among all
-    /// processes (RWF_APPEND). `.dsync` and `.sync` make this write durable.
+    /// Positioned, unless `flags` has `.append`: then the kernel writes at the end in one step with finding it, among
+    /// all processes (RWF_APPEND). `.dsync` and `.sync` make this write durable.
     public func writev(_ request: WriteRequest, in frame: Frame) async throws(FopError) -> WriteReply {
         let file = try file(request.fd)
         guard request.fd.flags.canWrite else { throw .badDescriptor }
@@ -48,7 +48,8 @@ extension PosixTranslator {
         return answers
     }
 
-    /// All of the payload, or as much as found room: then the bytes before the error count, and the next write meets it.
+    /// All of the payload, or as much as found room: then the bytes before the error count, and the next write meets
+    /// it.
     private func write(
         _ payload: Payload, to number: Int32, at offset: UInt64, _ flags: OpenFlags
     ) throws(FopError) -> Int {

@@ -3,8 +3,9 @@ import Glibc
 import TranslatorCore
 
 extension PosixTranslator {
-    /// ENOENT for a name that is not there, ESTALE for an unknown gfid. An object without a gfid is half of one: it gets
-    /// the one that xdata `gfid-req` names, is reported with a zero gfid to `gfidless-lookup`, and is ENODATA otherwise.
+    /// ENOENT for a name that is not there, ESTALE for an unknown gfid. An object without a gfid is half of one: it
+    /// gets the one that xdata `gfid-req` names, is reported with a zero gfid to `gfidless-lookup`, and is ENODATA
+    /// otherwise.
     public func lookup(_ request: LookupRequest, in frame: Frame) async throws(FopError) -> LookupReply {
         let brick = try brick
         switch request.target {

@@ -3,8 +3,8 @@ import Glibc
 import TranslatorCore
 
 extension PosixTranslator {
-    /// Handles and paths follow: a moved directory's handle says where it is now, a moved file's path xattr too, and what
-    /// was replaced loses its name as by unlink. `.exchange` does it for both; `.noReplace` answers EEXIST.
+    /// Handles and paths follow: a moved directory's handle says where it is now, a moved file's path xattr too, and
+    /// what was replaced loses its name as by unlink. `.exchange` does it for both; `.noReplace` answers EEXIST.
     public func rename(_ request: RenameRequest, in frame: Frame) async throws(FopError) -> RenameReply {
         guard request.flags.isSubset(of: [.noReplace, .exchange]), request.flags != [.noReplace, .exchange] else {
             throw .invalid

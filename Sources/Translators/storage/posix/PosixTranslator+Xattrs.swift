@@ -115,7 +115,8 @@ extension PosixBrick {
         return paths
     }
 
-    /// From the handles, up to the root: "" for the root itself, so that names can follow. ESTALE when a handle is missing.
+    /// From the handles, up to the root: "" for the root itself, so that names can follow. ESTALE when a handle is
+    /// missing.
     private func path(ofDirectory gfid: Gfid) throws(FopError) -> [UInt8] {
         var (current, path, levels) = (gfid, [UInt8](), 0)
         while current != .root {

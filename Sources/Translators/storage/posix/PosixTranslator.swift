@@ -3,8 +3,8 @@ import Glibc
 import Synchronization
 import TranslatorCore
 
-/// `storage/posix`: a brick, which is a directory of this machine's file system in GlusterFS 10's layout. A brick that we
-/// made is one that `glusterfsd` serves, and the reverse (gluster-disk-format.md §1).
+/// `storage/posix`: a brick, which is a directory of this machine's file system in GlusterFS 10's layout. A brick that
+/// we made is one that `glusterfsd` serves, and the reverse (gluster-disk-format.md §1).
 ///
 /// Any number of processes may have the directory open: names, handles and xattrs are changed by system calls that are
 /// atomic among them, xattrops under `XattropLocks`. Objects are reached by their gfid handle relative to the kept root

@@ -2,7 +2,8 @@ import Synchronization
 import TranslatorCore
 
 /// Work that may block for long in system calls, on a thread of its own, awaited by a task: the health check of a disk
-/// that hangs, the deletion of a big tree. The first of the work's end, the deadline and the task's cancellation counts.
+/// that hangs, the deletion of a big tree. The first of the work's end, the deadline and the task's cancellation
+/// counts.
 enum ThreadWork {
     enum Outcome<Value: Sendable>: Sendable {
         case done(Value)

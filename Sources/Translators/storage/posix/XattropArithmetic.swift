@@ -4,8 +4,8 @@ import TranslatorCore
 
 /// The arithmetic of xattrop on one value: bytes in, bytes out (gluster-wire.md §10).
 enum XattropArithmetic {
-    /// The value after `operation` with `delta`; `old` nil counts as zeros. Elements are big-endian and wrap around. What
-    /// an old value has beyond the delta's elements stays. EINVAL when `delta` has no whole elements.
+    /// The value after `operation` with `delta`; `old` nil counts as zeros. Elements are big-endian and wrap around.
+    /// What an old value has beyond the delta's elements stays. EINVAL when `delta` has no whole elements.
     static func apply(
         _ operation: XattropRequest.Operation, _ delta: [UInt8], to old: [UInt8]?
     ) throws(FopError) -> [UInt8] {

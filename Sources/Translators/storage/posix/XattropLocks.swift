@@ -4,9 +4,9 @@ import Synchronization
 import TranslatorCore
 
 /// The lock under which every xattrop on an inode runs: among tasks of this process by a table, among processes by an
-/// open file description lock (fcntl(2), F_OFD_SETLK) on one byte of `.glusterfs/bypass/xattrop-lock`, whose offset is made
-/// from the gfid. A lock file and not the object itself, because a symlink or device cannot be locked, and because locks
-/// on the object would meet those that applications take. Two translators on one directory in one process have a
+/// open file description lock (fcntl(2), F_OFD_SETLK) on one byte of `.glusterfs/bypass/xattrop-lock`, whose offset is
+/// made from the gfid. A lock file and not the object itself, because a symlink or device cannot be locked, and because
+/// locks on the object would meet those that applications take. Two translators on one directory in one process have a
 /// description each, so they exclude each other just as two processes do.
 final class XattropLocks: Sendable {
     private struct Holders {

@@ -138,7 +138,8 @@ import TranslatorCore
     @Test(arguments: 0..<12 as Range<UInt64>) func `in any order of events nobody overlaps and nobody is forgotten`(
         seed: UInt64
     ) {
-        // Method: four hundred random events against the rules, in the driver's words; seeded, so that a failure repeats.
+        // Method: four hundred random events against the rules, in the driver's words; seeded, so that a failure
+        // repeats.
         var random = SeededRandom(seed: seed)
         let lock = Lock()
         var inside: [UInt64: Turn] = [:], waiting: [Int: Turn] = [:]

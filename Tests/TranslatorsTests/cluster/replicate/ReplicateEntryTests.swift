@@ -9,7 +9,8 @@ import Translators
 /// gluster-disk-format.md §3, rows "entry", "rename" and "rmdir".
 @Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
 struct ReplicateEntryTests {
-    /// One change of names, by what it does to the directory "d", where "old" is a file, "dir" and "dir2" are directories.
+    /// One change of names, by what it does to the directory "d", where "old" is a file, "dir" and "dir2" are
+    /// directories.
     enum Change: String, CaseIterable, Sendable {
         case create, mknod, fifo, mkdir, symlink, link, unlink, rmdir, rename
 

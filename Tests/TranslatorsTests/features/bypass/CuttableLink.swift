@@ -2,8 +2,8 @@ import Synchronization
 import TranslatorCore
 import TranslatorTesting
 
-/// `testing/link`: a brick's connection that a test cuts and mends. With the cut go the locks that were taken through it,
-/// as a brick drops a dead client's; fops fail with ENOTCONN.
+/// `testing/link`: a brick's connection that a test cuts and mends. With the cut go the locks that were taken through
+/// it, as a brick drops a dead client's; fops fail with ENOTCONN.
 final class CuttableLink: EveryFop {
     static let type: TranslatorType = "testing/link"
     static let needs: SubvolumeNeed = .exactly(1)

@@ -2,7 +2,8 @@ import Synchronization
 import TranslatorCore
 import Translators
 
-/// A journal in memory: what a bypass writer told, in order, with numbers that compare with `RecordingTranslator`'s steps.
+/// A journal in memory: what a bypass writer told, in order, with numbers that compare with `RecordingTranslator`'s
+/// steps.
 final class RecordingObserver: WriteObserver {
     enum Event: Hashable, Sendable {
         case opening

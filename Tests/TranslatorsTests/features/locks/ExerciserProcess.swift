@@ -88,7 +88,8 @@ final class ExerciserProcess: Sendable {
         await eventually(within: deadline) { lines.contains(line) }
     }
 
-    /// Tells it a command and waits for the answer with the command's ID, which must be a fresh one: the words behind it.
+    /// Tells it a command and waits for the answer with the command's ID, which must be a fresh one: the words behind
+    /// it.
     func ask(_ command: String, within deadline: Duration = .seconds(60)) async -> [String] {
         let id = command.split(separator: " ")[1]
         tell(command)
