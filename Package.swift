@@ -166,6 +166,7 @@ let package = Package(
                 "volmount", "FuseMount", "FuseProtocol", "Translators", "TranslatorCore", "TranslatorTesting", "CPosix",
             ],
             swiftSettings: swift),
-        .testTarget(name: "TidyTests", dependencies: ["TranslatorCore", "Translators"], swiftSettings: swift),
+        .testTarget(
+            name: "TidyTests", dependencies: ["TranslatorCore", "Translators", "CPosix"], swiftSettings: swift),
     ]
 )
