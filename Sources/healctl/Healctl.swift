@@ -14,8 +14,8 @@ import HealTransport
               healctl heal images/vm-101.qcow2 --wait
 
             Exit codes: 0 answered (with --check: clean); 1 with --check: heals pending or running; 2 with --check:
-            split-brain, failed or quarantined files, or a lag beyond the limit; 3 incomplete: a copy or a healer could not
-            be reached; 4 no answer: no healer runs, the volume is unknown, permission; 64 usage; 124 time ran out.
+            split-brain, failed or quarantined files, or a lag beyond the limit; 3 incomplete: a copy or a healer could
+            not be reached; 4 no answer: no healer runs, the volume is unknown, permission; 64 usage; 124 time ran out.
             """,
         version: "0.1.0",
         subcommands: [

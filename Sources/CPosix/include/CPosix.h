@@ -76,7 +76,9 @@ static inline int cposix_thread_setresuid(uid_t real, uid_t effective, uid_t sav
 static inline int cposix_thread_setresgid(gid_t real, gid_t effective, gid_t saved) {
     return (int)syscall(SYS_setresgid, real, effective, saved);
 }
-static inline int cposix_thread_setgroups(int count, const gid_t *groups) { return (int)syscall(SYS_setgroups, count, groups); }
+static inline int cposix_thread_setgroups(int count, const gid_t *groups) {
+    return (int)syscall(SYS_setgroups, count, groups);
+}
 static inline int cposix_renameat2(int from, const char *old, int to, const char *new_, unsigned flags) {
     return (int)syscall(SYS_renameat2, from, old, to, new_, flags);
 }

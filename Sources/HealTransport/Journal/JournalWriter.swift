@@ -114,8 +114,8 @@ public final class JournalWriter: Sendable {
     /// Whether records can be stored now: no new epoch may be opened while they cannot.
     public var canJournal: Bool { state.withLock { !$0.isFull && !$0.isClosed } }
 
-    /// Stores a record, in less than a microsecond. When it returns `.stored` the record outlives this process. When it returns
-    /// `.blind` it is not there, and for a range the journal says so: either way the write may begin.
+    /// Stores a record, in less than a microsecond. When it returns `.stored` the record outlives this process. When
+    /// it returns `.blind` it is not there, and for a range the journal says so: either way the write may begin.
     public func append(_ record: WriteRecord) -> Appended {
         let place: (JournalSegment, Int)? = state.withLock { state in
             if let slot = takeSlot(in: &state) { return (state.active, slot) }

@@ -6,8 +6,8 @@ struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "What is healed, what is not, and how fast it goes.",
         discussion: """
-            One line for a volume that is clean; else lag, backlog, each copy, the files in work, and what to do. Reads the
-            healer's memory and takes no lock.
+            One line for a volume that is clean; else lag, backlog, each copy, the files in work, and what to do. Reads
+            the healer's memory and takes no lock.
             """)
 
     @Argument(help: "The volume's name or id (default: all).") var volume: String?

@@ -5,8 +5,8 @@ import HealProtocol
 import HealTransport
 import TranslatorCore
 
-/// `healctl status --watch`: redraws on a terminal, else a line for each volume and tick. A healer that goes away is said
-/// and waited for; the view ends with Ctrl-C, or `q` on a terminal. `p` pauses and resumes.
+/// `healctl status --watch`: redraws on a terminal, else a line for each volume and tick. A healer that goes away is
+/// said and waited for; the view ends with Ctrl-C, or `q` on a terminal. `p` pauses and resumes.
 struct StatusWatch {
     let finder: HealerFinder
     let volume: String?

@@ -7,8 +7,8 @@ struct WaitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "wait", abstract: "Wait until everything is healed, or the lag is small enough.",
         discussion: """
-            Ends with 0 when it is so for every volume asked about, with 124 when time ran out. A healer that is restarted
-            meanwhile is waited for, for ten seconds.
+            Ends with 0 when it is so for every volume asked about, with 124 when time ran out. A healer that is
+            restarted meanwhile is waited for, for ten seconds.
             """)
 
     @Argument(help: "The volume's name or id (default: all).") var volume: String?

@@ -4,8 +4,8 @@ import HealProtocol
 import TranslatorCore
 
 extension FileReference {
-    /// Reads what a person typed: a gfid, with or without `<gfid:…>`; a file on a mount of the volume, which says its gfid;
-    /// else a path from the volume's root.
+    /// Reads what a person typed: a gfid, with or without `<gfid:…>`; a file on a mount of the volume, which says its
+    /// gfid; else a path from the volume's root.
     init(typed text: String) {
         if let gfid = Gfid(text) {
             self = .gfid(gfid)

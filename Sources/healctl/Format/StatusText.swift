@@ -1,7 +1,8 @@
 import HealProtocol
 import TranslatorCore
 
-/// `healctl status` for people (FEATURES C2): one line when clean, else all that matters, in the order in which it does.
+/// `healctl status` for people (FEATURES C2): one line when clean, else all that matters, in the order in which it
+/// does.
 struct StatusText {
     var units = Units()
     var paint = Paint.off

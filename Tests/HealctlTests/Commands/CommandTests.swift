@@ -233,8 +233,8 @@ final class Run {
         return String(path[..<(try #require(path.lastIndex(of: "/")))])
     }
 
-    /// Its end: exit code, standard output and standard error. Waited for on a thread of its own, because the healer that
-    /// answers runs on the tests' pool.
+    /// Its end: exit code, standard output and standard error. Waited for on a thread of its own, because the healer
+    /// that answers runs on the tests' pool.
     func done() async throws -> (code: Int32, out: String, err: String) {
         let (out, err, pid) = (out, err, pid)
         self.pid = 0

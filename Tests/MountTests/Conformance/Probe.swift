@@ -3,8 +3,8 @@ import Glibc
 import Synchronization
 import TranslatorCore
 
-/// Does system calls below one directory and writes down what came of each. A body of tests run with a probe of the mount
-/// and with one of a plain directory must leave the same lines.
+/// Does system calls below one directory and writes down what came of each. A body of tests run with a probe of the
+/// mount and with one of a plain directory must leave the same lines.
 ///
 /// Runs on a thread with a working directory, a umask and credentials of its own, so that bodies use relative paths.
 final class Probe {

@@ -73,7 +73,8 @@ extension BypassTranslator {
         file.guarded.withLock { $0.isUnsynced = true }
     }
 
-    /// Before replicate reads this file, or takes its size: since it last asked the replicas, most of them have grown old.
+    /// Before replicate reads this file, or takes its size: since it last asked the replicas, most of them have grown
+    /// old.
     func informReplicate(of file: BypassInode) async {
         let isOld = file.guarded.withLock { guarded in
             defer { guarded.replicateKnows = true }

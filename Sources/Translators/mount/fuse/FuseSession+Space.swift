@@ -41,8 +41,8 @@ extension FuseSession {
         call.queue.reply(call.unique, fuse_lseek_out(offset: found))
     }
 
-    /// Has the kernel write out what it keeps dirty of a file, which it does not do by itself before it asks for data and
-    /// holes. It sends WRITEs and waits for them inside the notification, so that stands on a thread of its own: no
+    /// Has the kernel write out what it keeps dirty of a file, which it does not do by itself before it asks for data
+    /// and holes. It sends WRITEs and waits for them inside the notification, so that stands on a thread of its own: no
     /// worker waits for another.
     private func writeBack(_ node: Node, _ queue: FuseQueue) async {
         let message = FuseNotification.invalidateInode(node: node.number)

@@ -29,8 +29,8 @@ struct ReplicateTwoClientsTests {
     @Test(arguments: [1, 2] as [UInt64])
     func `what two clients write over each other is the same on all replicas, write by write`(seed: UInt64) async throws
     {
-        // Goal: whole-file locks of two clients never interleave a write. Method: seeded writers, all on the same blocks;
-        // at the end every block has one writer's bytes, the same ones on each replica.
+        // Goal: whole-file locks of two clients never interleave a write. Method: seeded writers, all on the same
+        // blocks; at the end every block has one writer's bytes, the same ones on each replica.
         let clients = [try await ReplicaStack(3)]
         let all = clients + [try await ReplicaStack(3, at: clients[0])]
         let fds = [try await all[0].create("f"), try await open(all[1], "f")]

@@ -14,8 +14,8 @@ extension BypassTests {
         func `every byte that a data fop changes is in a record of the epoch it was admitted to`(seed: UInt64)
             async throws
         {
-            // Goal: a heal of the records makes the replicas equal. Method: random fops one after the other, each compared
-            // with the file before it.
+            // Goal: a heal of the records makes the replicas equal. Method: random fops one after the other, each
+            // compared with the file before it.
             var random = SeededRandom(seed: seed)
             let stack = try await BypassStack()
             let fd = try await stack.create("file"), appending = try await stack.open(fd.inode, [.readWrite, .append])

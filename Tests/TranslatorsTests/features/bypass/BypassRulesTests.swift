@@ -10,7 +10,7 @@ import TranslatorTesting
         ("*.log", "/a/b.log", true), ("*.log", "/b.log", true), ("*.log", "/b.logs", false), ("b?", "/bc", true),
         ("b?", "/b", false), ("/vm/*", "/vm/a.img", true), ("/vm/*", "/vm/x/a.img", false),
         ("/vm/**", "/vm/x/y/a.img", true), ("/vm/**", "/vmx", false), ("vm/**", "/vm/a", true),
-        ("/**/tmp/*", "/a/b/tmp/c", true), ("/**/tmp/*", "/a/b/tmp/c/d", false), ("/a/**/z", "/a/b/c/z", true),
+        ("/**/out/*", "/a/b/out/c", true), ("/**/out/*", "/a/b/out/c/d", false), ("/a/**/z", "/a/b/c/z", true),
         ("/a/*/z", "/a/b/c/z", false), ("**", "/anything/at/all", false), ("/**", "/anything/at/all", true),
         ("*a*a*b", "/aaaaaaaaaaaaaaaaaaaaaaac", false), ("*", "/x", true), ("/a/**b*c/d", "/a/xbyc/d", true),
     ])

@@ -333,7 +333,8 @@ enum PageCache {
     static func dirtyPages(of path: String, from offset: UInt64 = 0) -> UInt64? {
         let number = cposix_open(path, O_RDONLY, 0)
         defer { close(number) }
-        // struct cachestat_range { u64 off, len }; struct cachestat { u64 nr_cache, nr_dirty, nr_writeback, nr_evicted, nr_recently_evicted }.
+        // struct cachestat_range { u64 off, len };
+        // struct cachestat { u64 nr_cache, nr_dirty, nr_writeback, nr_evicted, nr_recently_evicted }.
         var range: [UInt64] = [offset, 0], found: [UInt64] = [0, 0, 0, 0, 0]
         let failed = range.withUnsafeMutableBytes { range in
             found.withUnsafeMutableBytes { found in
