@@ -81,8 +81,8 @@ let package = Package(
         .executableTarget(
             name: "volmount",
             dependencies: [
-                "TranslatorCore", "Translators", "FuseMount", "HealProtocol", "HealTransport", argumentParser, logging,
-                lifecycle, unixSignals,
+                "TranslatorCore", "Translators", "ReplicaState", "FuseMount", "HealProtocol", "HealTransport",
+                argumentParser, logging, lifecycle, unixSignals,
             ], swiftSettings: swift),
         .executableTarget(
             name: "healer",

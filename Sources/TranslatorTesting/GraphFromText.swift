@@ -8,7 +8,8 @@ extension Graph {
         environment: GraphEnvironment = GraphEnvironment(log: .silent)
     ) throws(VolfileError) -> Graph {
         let fakes: [any Translator.Type] = [
-            FaultyTranslator.self, InertStorage.self, MemoryStorage.self, RecordingTranslator.self, ReplicaSetStub.self,
+            CuttableLink.self, FaultyTranslator.self, InertStorage.self, MemoryStorage.self, RecordingTranslator.self,
+            ReplicaSetStub.self,
         ]
         let registry = TranslatorRegistry(InTreeTranslators.all + fakes + extra)
         return try Graph(Volfile(text, file: file), registry: registry, environment: environment)

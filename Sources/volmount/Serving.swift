@@ -23,17 +23,28 @@ struct Serving {
         let environment = GraphEnvironment(log: log)
         let graph = try composed(environment)
         do throws(VolfileError) { try await graph.start() } catch { throw Failure(error) }
-        let bypass: BypassService
+        var settings = options.settings
+        let gate = WriteGate()
+        let lease: VolumeLease
         do throws(Failure) {
-            bypass = try BypassService(graph, runtimeDirectory: runtimeDirectory, log: log)
+            lease = try await VolumeLease(graph, &settings, directory: directory, gate: gate)
         } catch {
             await graph.stop()
             throw error
         }
-        let mount = FuseMount(graph, settings: options.settings)
+        let bypass: BypassService
+        do throws(Failure) {
+            bypass = try BypassService(graph, runtimeDirectory: runtimeDirectory, log: log)
+        } catch {
+            await lease.giveBack()
+            await graph.stop()
+            throw error
+        }
+        let mount = FuseMount(graph, settings: settings, writeGate: gate)
         do throws(FuseMountError) {
             try await mount.mount(on: directory)
         } catch {
+            await lease.giveBack()
             await graph.stop()
             bypass.stop()
             throw Failure(.startUp, error.description)
@@ -43,6 +54,7 @@ struct Serving {
         let watch = Task { await self.watch(signals, mount, graph) }
         await mount.untilUnmounted()
         watch.cancel()
+        await lease.giveBack()
         // In this order: stopping the graph closes the epochs, and their closes are to be published.
         await graph.stop()
         bypass.stop()

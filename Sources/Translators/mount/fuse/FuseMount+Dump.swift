@@ -13,6 +13,7 @@ extension FuseMount {
         dump.add("queues", Set(queues.map(ObjectIdentifier.init)).count)
         dump.add("requests-under-way", queues.reduce(0) { $0 + $1.underWay.load(ordering: .relaxed) })
         guard let session else { return dump }
+        dump.add("admits-writes", session.writeGate.isOpen)
         dump.add("features", String(session.features.rawValue, radix: 16))
         dump.add("nodes", session.nodes.count)
         dump.add("open-files", session.handles.count)

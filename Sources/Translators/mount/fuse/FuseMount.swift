@@ -15,6 +15,7 @@ public final class FuseMount: Sendable {
     private let environment: GraphEnvironment
     public let settings: FuseMountSettings
     private let sharesLocks: Bool
+    private let writeGate: WriteGate
     private let state = Mutex(State())
 
     private struct State {
@@ -25,9 +26,14 @@ public final class FuseMount: Sendable {
         var waiter: CheckedContinuation<Void, Never>?
     }
 
-    /// `top`: the volume to mount, by default the graph's last.
-    public init(_ graph: Graph, top: (any Translator)? = nil, settings: FuseMountSettings) {
+    /// `top`: the volume to mount, by default the graph's last. `writeGate`: who else has a say in what may write.
+    public init(
+        _ graph: Graph, top: (any Translator)? = nil, settings: FuseMountSettings, writeGate: WriteGate = WriteGate()
+    ) {
         (self.top, environment, self.settings) = (top ?? graph.top, graph.environment, settings)
+        self.writeGate = writeGate
+        // A remount lifts the kernel's own flag.
+        if settings.kernelFlags.isReadOnly { writeGate.close() }
         // Without a translator that keeps locks, locks are this machine's, and its kernel keeps them best.
         let lockKeepers: Set = ["features/locks", "protocol/client"]
         sharesLocks = graph.translators.contains { lockKeepers.contains($0.volume.type) }
@@ -43,7 +49,9 @@ public final class FuseMount: Sendable {
             descriptor: try FuseDevice.mount(point, source: source, settings: settings), log: environment.log)
         do throws(FuseMountError) {
             let features = try agree(on: first)
-            start(FuseSession(top: top, environment: environment, settings: settings, features: features), first, point)
+            let session = FuseSession(
+                top: top, environment: environment, settings: settings, features: features, writeGate: writeGate)
+            start(session, first, point)
         } catch {
             try? point.unmount(lazily: true)
             throw error

@@ -12,7 +12,12 @@ public struct FuseMountSettings: Sendable {
         .choice(
             "cache-mode", default: "write-through", of: ["write-through", "writeback-cache"],
             "write-through: every write reaches the volume before it returns. writeback-cache: the kernel gathers writes, "
-                + "as for a local disk; only one such mount of a volume at a time."),
+                + "as for a local disk; no other mount of ours can write the volume meanwhile, and genuine GlusterFS "
+                + "clients must not."),
+        .choice(
+            "beside-writeback", default: "refuse", of: ["refuse", "read-only"],
+            "What a write-through mount does while another mount has the volume in writeback-cache mode: refuse: it "
+                + "does not mount. read-only: it mounts read-only."),
         .duration(
             "attribute-timeout", default: "1", "How long the kernel believes attributes; 0 asks every time."),
         .duration(
@@ -38,6 +43,8 @@ public struct FuseMountSettings: Sendable {
     ]
 
     public var cacheMode = CacheMode.writeThrough
+    /// Beside a mount with the writeback cache this one may only read, instead of not being mounted.
+    public var yieldsToWriteback = false
     public var attributeTimeout = Duration.seconds(1), entryTimeout = Duration.seconds(1),
         negativeTimeout = Duration.zero
     /// 0: `max(2, processors)`.
@@ -53,6 +60,7 @@ public struct FuseMountSettings: Sendable {
 
     public init(_ values: OptionValues) {
         cacheMode = CacheMode(rawValue: values.text("cache-mode"))!
+        yieldsToWriteback = values.text("beside-writeback") == "read-only"
         attributeTimeout = values.duration("attribute-timeout")
         entryTimeout = values.duration("entry-timeout")
         negativeTimeout = values.duration("negative-timeout")
@@ -65,5 +73,6 @@ public struct FuseMountSettings: Sendable {
         fsname = values.text(ifSet: "fsname")
     }
 
-    var isWriteback: Bool { cacheMode == .writebackCache }
+    /// Without writes there is nothing to gather, and the kernel had better believe the volume's sizes.
+    public var isWriteback: Bool { cacheMode == .writebackCache && !kernelFlags.isReadOnly }
 }

@@ -116,6 +116,7 @@ extension FuseSession {
 
     func write(_ write: FuseWrite, _ payload: Payload, _ call: FuseCall) async {
         do throws(FopError) {
+            try writeGate.check()
             let handle = try handle(write.handle)
             let frame = frame(call)
             if write.killsPrivileges { try await killPrivileges(handle.node, .fd(handle.fd), call, frame) }

@@ -12,12 +12,17 @@ final class FuseSession: Sendable {
     let nodes: NodeTable
     let handles = HandleTable()
     let lockWaits = LockWaits()
+    let writeGate: WriteGate
     let entryValid: FuseValidity, attributesValid: FuseValidity, absentValid: FuseValidity
     /// Set once, at the end: requests that are still read are refused.
     let isEnding = Atomic<Bool>(false)
 
-    init(top: any Translator, environment: GraphEnvironment, settings: FuseMountSettings, features: FuseFeatures) {
+    init(
+        top: any Translator, environment: GraphEnvironment, settings: FuseMountSettings, features: FuseFeatures,
+        writeGate: WriteGate
+    ) {
         (self.top, self.environment, self.settings, self.features) = (top, environment, settings, features)
+        self.writeGate = writeGate
         nodes = NodeTable(root: environment.inodes.inode(.root, type: .directory))
         entryValid = FuseValidity(settings.entryTimeout)
         attributesValid = FuseValidity(settings.attributeTimeout)

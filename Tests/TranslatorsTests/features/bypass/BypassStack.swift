@@ -48,7 +48,7 @@ final class BypassStack: Sendable {
 
                 """
         graph = try Graph.fromText(
-            text, extra: [CuttableLink.self], environment: GraphEnvironment(time: clock, log: log))
+            text, environment: GraphEnvironment(time: clock, log: log))
         bypass = graph.top as! BypassTranslator
         replicate = graph["v-replicate-0"] as! ReplicateTranslator
         links = (0..<count).map { [graph] in graph["link-\($0)"] as! CuttableLink }

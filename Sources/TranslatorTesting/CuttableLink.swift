@@ -1,12 +1,11 @@
 import Synchronization
 import TranslatorCore
-import TranslatorTesting
 
 /// `testing/link`: a brick's connection that a test cuts and mends. With the cut go the locks that were taken through
 /// it, as a brick drops a dead client's; fops fail with ENOTCONN.
-final class CuttableLink: EveryFop {
-    static let type: TranslatorType = "testing/link"
-    static let needs: SubvolumeNeed = .exactly(1)
+public final class CuttableLink: EveryFop {
+    public static let type: TranslatorType = "testing/link"
+    public static let needs: SubvolumeNeed = .exactly(1)
 
     private struct Held {
         let request: InodelkRequest
@@ -16,16 +15,16 @@ final class CuttableLink: EveryFop {
         var isUp = true
         var held: [Held] = []
     }
-    let volume: Volume
+    public let volume: Volume
     private let state = Mutex(State())
 
-    init(_ volume: Volume) throws(VolfileError) { self.volume = volume }
+    public init(_ volume: Volume) throws(VolfileError) { self.volume = volume }
 
-    var isUp: Bool { state.withLock { $0.isUp } }
+    public var isUp: Bool { state.withLock { $0.isUp } }
     /// Locks held through it, by domain.
-    var heldLocks: [String] { state.withLock { $0.held.map(\.request.domain).sorted() } }
+    public var heldLocks: [String] { state.withLock { $0.held.map(\.request.domain).sorted() } }
 
-    func cut() async {
+    public func cut() async {
         let held = state.withLock { state in
             state.isUp = false
             defer { state.held = [] }
@@ -40,12 +39,12 @@ final class CuttableLink: EveryFop {
         volume.notifyParents(.subvolumeDown, from: self)
     }
 
-    func mend() {
+    public func mend() {
         state.withLock { $0.isUp = true }
         volume.notifyParents(.subvolumeUp, from: self)
     }
 
-    func inodelk(_ request: InodelkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+    public func inodelk(_ request: InodelkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         guard isUp else { throw .notConnected }
         let reply = try await subvolume.inodelk(request, in: frame)
         state.withLock { state in
@@ -62,7 +61,7 @@ final class CuttableLink: EveryFop {
         return reply
     }
 
-    func around<Request: FopRequest, Reply: FopReply>(
+    public func around<Request: FopRequest, Reply: FopReply>(
         _ fop: Fop, _ request: Request, in frame: Frame, _ next: () async throws(FopError) -> Reply
     ) async throws(FopError) -> Reply {
         guard isUp else { throw .notConnected }
