@@ -36,6 +36,12 @@ struct DataLease: Sendable {
         for replica in replicas.indices where !succeeded[replica] { replicas[replica].isGood = false }
     }
 
+    /// Whether one that has everything is among those that may speak. A stale copy that took a change which every good
+    /// one missed must not blame them: each would accuse the other, and the file would be in split-brain. Everybody
+    /// stays dirty then, and a heal copies from the good ones. GlusterFS: "in-flight split-brain", `afr-transaction.c`.
+    func hasGood(_ losses: [UInt64]) -> Bool { hasGood(among: taking(losses)) }
+    func hasGood(among some: [Bool]) -> Bool { zip(some, replicas).contains { $0 && $1.isUnaccused } }
+
     /// Whom the good ones must still blame.
     func toBlame(_ losses: [UInt64]) -> [Bool] {
         zip(taking(losses), replicas).map { isTaking, replica in !isTaking && !replica.isBlamed }

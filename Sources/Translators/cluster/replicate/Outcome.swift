@@ -15,10 +15,12 @@ struct Outcome<Reply: Sendable>: Sendable {
     }
 
     /// Nobody did it, and all that were asked gave the same reason: nothing changed anywhere, so that nobody failed.
-    /// A lost connection is no reason: the replica may have done it.
+    /// A lost connection is no reason: the replica may have done it. An I/O error is none either: it may have come in
+    /// the middle.
     var isRefused: Bool {
         let reasons = Set(answers.compactMap { $0?.error })
-        return !succeeded.contains(true) && reasons.count == 1 && reasons.isDisjoint(with: [.notConnected, .timedOut])
+        return !succeeded.contains(true) && reasons.count == 1
+            && reasons.isDisjoint(with: [.notConnected, .timedOut, .io])
     }
 
     /// The error to hand up: what a replica that was there said, in preference to that another was not there.

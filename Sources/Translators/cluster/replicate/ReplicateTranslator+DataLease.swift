@@ -180,10 +180,12 @@ extension ReplicateTranslator {
         let answers = await windAll(lease.taking(losses)) { [self] replica throws(FopError) in
             try await mark(fd?.target(on: replica) ?? .inode(inode), values, on: replica, in: frame)
         }
-        let isAccused = replicas.indices.map { accused in
-            answers.contains { $0?.value.map { $0[accused].data != 0 } ?? false }
-        }
         let marked = answers.map { $0?.value != nil }
+        let silent = zip(lease.taking(losses), marked).map { $0 && !$1 }
+        let isAccusedBySilent = await accused(by: silent, inode, fd, in: frame)
+        let isAccused = replicas.indices.map { accused in
+            isAccusedBySilent[accused] || answers.contains { $0?.value.map { $0[accused].data != 0 } ?? false }
+        }
         context.state.withLock { state in
             for replica in marked.indices {
                 state.lease?.replicas[replica].isMarked = marked[replica]
@@ -213,10 +215,30 @@ extension ReplicateTranslator {
         throw refusal
     }
 
+    /// Whom those accuse that could not be marked: they fail, but what they hold against others is true all the same.
+    private func accused(
+        by silent: [Bool], _ inode: Inode, _ fd: ReplicaFd?, in frame: Frame
+    ) async -> [Bool] {
+        guard silent.contains(true) else { return nobody }
+        let questions = readableQuestions
+        let answers: Answers<Xdata> = await windAll(silent) { [self] replica throws(FopError) in
+            if let fd = fd?.target(on: replica).fd {
+                return try await replicas[replica].stat(StatRequest(.fd(fd), xdata: questions), in: frame).xdata
+            }
+            return try await replicas[replica].lookup(LookupRequest(.inode(inode), xdata: questions), in: frame).xdata
+        }
+        return pendingKeys.map { key in
+            answers.contains { answer in
+                let counts = try? PendingCounts(xattr: answer?.value?[key]?.bytes)
+                return (counts ?? .zero).data != 0
+            }
+        }
+    }
+
     /// Counts on the good replicas, before the first change returns, what those that were not there miss.
     private func blameMissing(_ inode: Inode, _ context: ReplicaInode) async {
         let losses = connections.losses
-        guard let lease = context.state.withLock({ $0.lease }), lease.hasChanged else { return }
+        guard let lease = context.state.withLock({ $0.lease }), lease.hasChanged, lease.hasGood(losses) else { return }
         let blamed = lease.toBlame(losses), taking = lease.taking(losses)
         guard blamed.contains(true) else { return }
         let frame = leaseFrame(context)
@@ -248,8 +270,9 @@ extension ReplicateTranslator {
             context.state.withLock { $0.syncedWrites = unstable }
         }
         let losses = connections.losses
-        let blamed = lease.hasChanged ? lease.toBlame(losses) : nobody
-        let good = zip(lease.taking(losses), lease.replicas).map { $0 && $1.isMarked }
+        let hasGood = lease.hasGood(losses)
+        let blamed = lease.hasChanged && hasGood ? lease.toBlame(losses) : nobody
+        let good = zip(lease.taking(losses), lease.replicas).map { $0 && $1.isMarked && hasGood }
         let values = marks(blaming: blamed, by: PendingCounts(data: 1), dirty: PendingCounts(data: -1))
         let fd = lease.fd
         let answers = await windAll(good) { [self] replica throws(FopError) in

@@ -164,18 +164,20 @@ extension ReplicateTranslator {
             return try await wind(replica)
         }
         let outcome = Outcome(answers, progress: progress)
-        let isDone = settings.quorum.isMet(by: outcome.succeeded)
+        let isOnGood = entry.context.state.withLock { $0.lease?.hasGood(among: outcome.succeeded) } ?? false
+        let isDone = isOnGood && settings.quorum.isMet(by: outcome.succeeded)
         let reply = outcome.reply(preferring: settings.favorite)
         entry.context.state.withLock { state in
             if outcome.isRefused { return }
-            // Without quorum nobody is to be believed more than another: all stay dirty, none is blamed.
+            // Without quorum, or a good copy, nobody is to be believed more than another: all stay dirty, none is
+            // blamed.
             state.lease?.failed(allBut: isDone ? outcome.succeeded : nobody)
             state.readable?.replicas.fail(outcome.succeeded, .data)
             state.lease?.note(isDone ? reply.map(size) ?? .unknown : .unknown)
             if isDone { state.lease?.hasChanged = true }
             if !isStable { state.unstableWrites += 1 }
         }
-        guard isDone, let reply else { throw outcome.error ?? .readOnly }
+        guard isDone, let reply else { throw outcome.error ?? (isOnGood ? .readOnly : .io) }
         return reply
     }
 

@@ -411,4 +411,33 @@ struct ReplicateDataTests {
         for replica in 0..<2 { #expect(stack.trace(replica).filter { $0.hasPrefix("xattrop") }.count == 2) }
         await stack.stop()
     }
+
+    /// Where the good copy fails: at the pre-op, at the write, at the fsync before the post-op.
+    @Test(arguments: [Fop.xattrop, .writev, .fsync])
+    func `a stale copy that took what the good one missed blames nobody, and the file can be healed`(
+        failing: Fop
+    ) async throws {
+        // Goal: no split-brain out of one fault. Method: replica 0 accuses replica 1, then fails one step of a write.
+        let stack = try await ReplicaStack(2)
+        let fd = try await stack.create("f")
+        try await stack.write("content", to: fd)
+        try await stack.flush(fd)
+        stack.accuse(0, 1, PendingCounts(data: 1), "f")
+        #expect(await stack.passPostOpDelay())
+        stack.faulty[0].fail(failing, with: .io, times: 1)
+        if failing == .fsync {
+            try await stack.write("changed", to: fd)
+        } else {
+            await #expect(throws: FopError.io) { try await stack.write("changed", to: fd) }
+        }
+        try await stack.flush(fd)
+        #expect(await stack.passPostOpDelay())
+        #expect(stack.counts(1, about: 0, "f").isZero, "the stale copy accuses the good one")
+        #expect(stack.counts(0, about: 1, "f").data == 1)
+        // Whoever may differ says so.
+        #expect(failing == .xattrop || stack.dirty(0, "f").data == 1)
+        stack.faulty[0].mend()
+        #expect(try await stack.read(fd) == (failing == .fsync ? "changed" : "content"))
+        await stack.stop()
+    }
 }
