@@ -45,6 +45,8 @@ final class BypassInode: Sendable {
         /// is the last of them.
         var hasUnhealed: Bool
         var newest: Int32
+        /// Nobody knows whether `newest` is marked on disk: the xattrop's reply got lost.
+        var newestIsDoubtful = false
         /// Whether replicate has looked at the marks since the last epoch: what it believed before is old.
         var replicateKnows = true
         var place: Place?
@@ -80,7 +82,16 @@ final class BypassInode: Sendable {
     func epochStarts(_ counts: EpochCounts) {
         guarded.withLock { guarded in
             (guarded.counts, guarded.hasUnhealed, guarded.newest) = (counts, true, counts.opened)
-            guarded.replicateKnows = false
+            (guarded.newestIsDoubtful, guarded.replicateKnows) = (false, false)
+        }
+    }
+
+    /// The mark of this epoch may be on disk, and nothing was written under it. Who reads the mark believes it, so until
+    /// it is read only the target counts as good: whoever wrote elsewhere would be accused, and accuse.
+    func epochMayHaveStarted(_ generation: Int32) {
+        guarded.withLock { guarded in
+            (guarded.hasUnhealed, guarded.newest) = (true, max(guarded.newest, generation))
+            (guarded.newestIsDoubtful, guarded.replicateKnows) = (true, false)
         }
     }
 

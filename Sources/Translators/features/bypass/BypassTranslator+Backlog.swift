@@ -19,7 +19,10 @@ extension BypassTranslator {
     /// A healer says that replica `replica` has healed this file through `generation`: a hint. The target's xattrs are
     /// read, and what they say counts. Any thread.
     public func confirmed(gfid: Gfid, generation: Int32, replica: Int) {
-        if let inode = volume.environment.inodes.find(gfid), let file = context(inode) { file.wake() }
+        if let inode = volume.environment.inodes.find(gfid), let file = context(inode) {
+            file.wake()
+            if file.guarded.withLock({ $0.newestIsDoubtful }) { return jobs.add(.verify(gfid)) }
+        }
         addVerification(of: gfid)
     }
 
@@ -61,7 +64,9 @@ extension BypassTranslator {
         let file = volume.environment.inodes.find(gfid).flatMap { context($0) }
         file?.guarded.withLock { guarded in
             guarded.counts = counts
-            if !guarded.state.hasEpoch && through >= guarded.newest { guarded.hasUnhealed = false }
+            // A doubtful one that is not there any more, or never was, is no hindrance.
+            let isHealed = through >= guarded.newest || (guarded.newestIsDoubtful && through == counts.opened)
+            if !guarded.state.hasEpoch && isHealed { (guarded.hasUnhealed, guarded.newestIsDoubtful) = (false, false) }
         }
         guard isNews else { return }
         observer?.epochsHealed(gfid, through: through)

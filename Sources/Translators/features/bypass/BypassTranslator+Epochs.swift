@@ -59,8 +59,16 @@ extension BypassTranslator {
             learn(counts, of: file.gfid)
         case .failed(let unknown):
             counters.rollsFailed.count()
+            if let unknown { doubt(file, unknown) }
             decide(file) { $0.rollFailed(unknown: unknown, until: later()) }
         }
+    }
+
+    /// What became of this epoch's mark, the target's xattrs tell: now, if they can be read, or when the healer has
+    /// healed it.
+    func doubt(_ file: BypassInode, _ generation: Int32) {
+        file.epochMayHaveStarted(generation)
+        jobs.add(.verify(file.gfid))
     }
 
     func release(_ file: BypassInode, lease: Bool) async {

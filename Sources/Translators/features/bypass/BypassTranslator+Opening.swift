@@ -157,7 +157,9 @@ extension BypassTranslator {
             file.epochStarts(counts)
             file.observer!.epochOpened(file.gfid, generation: counts.opened)
             return counts
-        case .failed(let unknown): throw EpochRefusal(.failed, unknown: unknown)
+        case .failed(let unknown):
+            if let unknown { doubt(file, unknown) }
+            throw EpochRefusal(.failed, unknown: unknown)
         }
     }
 }
