@@ -111,10 +111,28 @@ extension BypassTranslator {
     }
 
     public func stat(_ request: StatRequest, in frame: Frame) async throws(FopError) -> StatReply {
-        if let file = context(request.target.inode), case .target(let fd) = try await readWay(file) {
-            return try await target.stat(StatRequest(file.handle(fd), xdata: request.xdata), in: frame)
+        if let file = context(request.target.inode),
+            let reply = try await statOnTarget(file, request.xdata, in: frame)
+        {
+            return reply
         }
         return try await subvolume.stat(request, in: frame)
+    }
+
+    /// The target's attributes; nil when replicate is to be asked. Whoever comes by a name holds no open file: the last
+    /// close may take the descriptor away between its choice and its use, and then the way is chosen again.
+    private func statOnTarget(
+        _ file: BypassInode, _ xdata: Xdata = [:], in frame: Frame
+    ) async throws(FopError) -> StatReply? {
+        while true {
+            guard case .target(let fd) = try await readWay(file) else { return nil }
+            do throws(FopError) {
+                return try await target.stat(StatRequest(file.handle(fd), xdata: xdata), in: frame)
+            } catch {
+                let isClosed = fd != nil && file.guarded.withLock { $0.openFd !== fd }
+                guard error == .badDescriptor, isClosed else { throw error }
+            }
+        }
     }
 }
 
@@ -133,8 +151,7 @@ extension BypassTranslator {
         guard iatt.isRegular, isAhead(iatt.gfid, inode) else { return iatt }
         let inode = inode ?? volume.environment.inodes.find(iatt.gfid) ?? Inode(gfid: iatt.gfid, type: .regular)
         if let file = context(inode) {
-            guard case .target(let fd) = try? await readWay(file) else { return iatt }
-            return (try? await target.stat(StatRequest(file.handle(fd)), in: frame).iatt) ?? iatt
+            return (try? await statOnTarget(file, in: frame))?.iatt ?? iatt
         }
         return (try? await target.stat(StatRequest(.inode(inode)), in: frame).iatt) ?? iatt
     }

@@ -62,6 +62,22 @@ extension BypassTests {
             await stack.stop()
         }
 
+        @Test func `a file asked for by name while its last descriptor is closed has its attributes all the same`()
+            async throws
+        {
+            // Found by rsync, which closes each file and asks for its name at once.
+            let stack = try await BypassStack(replicate: Self.readsSecond)
+            let fd = try await stack.create("file")
+            try await stack.write("hello", to: fd)
+            let gate = stack.faulty[0].hold(.stat)
+            let asked = Task { try await stack.bypass.stat(StatRequest(.inode(fd.inode)), in: stack.frame).iatt.size }
+            #expect(await gate.holds())
+            try await stack.close(fd)
+            gate.open()
+            #expect(try await asked.value == 5)
+            await stack.stop()
+        }
+
         @Test func `once everything is healed reads are replicate's again`() async throws {
             let stack = try await BypassStack(replicate: Self.readsSecond)
             let fd = try await stack.create("file")
