@@ -14,6 +14,12 @@ public struct FuseSetattr: Sendable, Equatable {
     public var atime: Time?, mtime: Time?
     /// With the writeback cache only: what the kernel shows meanwhile.
     public var ctime: Timestamp?
+    /// Times that the kernel kept itself (writeback cache), sent without an open file. Of system calls only a
+    /// utimensat(2) that leaves the time of access alone looks the same. Source: Linux `fuse_flush_times`.
+    public var isFlushOfTimes: Bool {
+        ctime != nil && mtime != nil && handle == nil && atime == nil && size == nil && mode == nil && uid == nil
+            && gid == nil
+    }
     /// A truncation by someone who may not keep set-user-ID bits.
     public var killsPrivileges: Bool
 

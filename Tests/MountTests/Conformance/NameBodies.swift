@@ -31,6 +31,18 @@ extension ConformanceBody {
             p.call("unlink a", unlink("a"))
             p.list(".")
         },
+        ConformanceBody("a removed file leaves no error behind for syncfs") { p in
+            let directory = cposix_open(".", O_RDONLY, 0)
+            p.create("a")
+            p.call("unlink", unlink("a"))
+            p.call("syncfs", syncfs(directory))
+            p.create("b", "written")
+            p.call("link", link("b", "c"))
+            p.call("unlink", unlink("b"))
+            p.call("unlink", unlink("c"))
+            p.call("syncfs", syncfs(directory))
+            close(directory)
+        },
         ConformanceBody("long names and paths") { p in
             let longest = String(repeating: "n", count: 255)
             p.create(longest, "x")

@@ -33,11 +33,25 @@ extension FuseSession {
         }
         let (iatt, valid) = requested(change, now: frame.time)
         if !valid.isEmpty {
-            latest = try await top.setattr(SetattrRequest(target, iatt: iatt, valid: valid), in: frame).attributes.post
+            do throws(FopError) {
+                latest = try await top.setattr(SetattrRequest(target, iatt: iatt, valid: valid), in: frame).attributes
+                    .post
+            } catch {
+                guard change.isFlushOfTimes, error == .stale || error == .noEntry else { throw error }
+                return replyTimesOfNothing(node, call)
+            }
             if valid.contains(.uid) || valid.contains(.gid) { node.capability.drop() }
         }
         if let latest { return replyAttributes(latest, node, call) }
         replyAttributes(try await top.stat(StatRequest(target), in: frame).iatt, node, call)
+    }
+
+    /// With the writeback cache the kernel sends the times of a file right after its last name went, and keeps a refusal
+    /// for the next syncfs(2) as lost data. Nobody can see those times any more, and what is answered is not looked at.
+    private func replyTimesOfNothing(_ node: Node, _ call: FuseCall) {
+        var iatt = Iatt()
+        (iatt.gfid, iatt.mode) = (node.inode.gfid, node.inode.type.rawValue)
+        call.queue.reply(call.unique, fuse_attr_out(iatt, valid: .none))
     }
 
     /// "Now" becomes the request's time, one for all replicas. The kernel's own ctime (writeback cache) is left to the
