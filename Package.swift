@@ -77,18 +77,23 @@ let package = Package(
             dependencies: ["TranslatorCore", "ReplicaState", "Translators", "CPosix", "CAllocationCount"],
             swiftSettings: swift),
 
+        // What volmount and healer have as processes: a log file, a refusal in one sentence.
+        .target(
+            name: "DaemonProcess", dependencies: ["TranslatorCore", "CPosix", argumentParser, logging],
+            swiftSettings: swift),
+
         // Parse, compose, run: the only place where two sides meet.
         .executableTarget(
             name: "volmount",
             dependencies: [
                 "TranslatorCore", "Translators", "ReplicaState", "FuseMount", "HealProtocol", "HealTransport",
-                argumentParser, logging, lifecycle, unixSignals,
+                "DaemonProcess", argumentParser, logging, lifecycle, unixSignals,
             ], swiftSettings: swift),
         .executableTarget(
             name: "healer",
             dependencies: [
-                "TranslatorCore", "Translators", "HealEngine", "HealProtocol", "HealTransport", argumentParser,
-                logging, lifecycle, unixSignals,
+                "TranslatorCore", "Translators", "HealEngine", "HealProtocol", "HealTransport", "DaemonProcess",
+                argumentParser, logging, lifecycle, unixSignals,
             ], swiftSettings: swift),
         .executableTarget(
             name: "healctl",

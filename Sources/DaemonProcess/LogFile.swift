@@ -5,23 +5,25 @@ import Synchronization
 import TranslatorCore
 
 /// Where log lines are written: a file, reopened on SIGHUP after logrotate(8) moved it, or standard error.
-final class LogFile: Sendable {
+public final class LogFile: Sendable {
     private let path: String?
     private let descriptor: Mutex<Int32>
 
-    /// Throws one sentence when `path` cannot be appended to.
-    init(_ path: String?) throws(Failure) {
+    /// Nil: standard error.
+    public init(_ path: String?) throws(LogFileError) {
         self.path = path
-        descriptor = Mutex(try path.map { path throws(Failure) in try Self.open(path) } ?? 2)
+        descriptor = Mutex(try path.map { path throws(LogFileError) in try Self.open(path) } ?? 2)
     }
 
-    private static func open(_ path: String) throws(Failure) -> Int32 {
+    /// Appends to `path`, which is made when it is not there; the descriptor is the caller's to close.
+    public static func open(_ path: String) throws(LogFileError) -> Int32 {
         let descriptor = cposix_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else { throw Failure(.startUp, "log file \(path): \(FopError.last)") }
+        guard descriptor >= 0 else { throw LogFileError(path: path, cause: .last) }
         return descriptor
     }
 
-    func reopen() {
+    /// Lines from now on go to the file that has the name now. The old one is kept where that cannot be opened.
+    public func reopen() {
         guard let path, let fresh = try? Self.open(path) else { return }
         let old = descriptor.withLock { descriptor in
             defer { descriptor = fresh }
@@ -39,20 +41,27 @@ final class LogFile: Sendable {
     }
 }
 
+/// A log file that cannot be appended to.
+public struct LogFileError: Error, CustomStringConvertible {
+    let path: String
+    let cause: FopError
+    public var description: String { "log file \(path): \(cause)" }
+}
+
 /// swift-log's lines in GlusterFS's order: time, level, volume, message.
-struct LineLogHandler: LogHandler {
+public struct LineLogHandler: LogHandler {
     let file: LogFile
-    var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level
+    public var metadata: Logger.Metadata = [:]
+    public var logLevel: Logger.Level
 
-    init(_ file: LogFile, level: Logger.Level) { (self.file, logLevel) = (file, level) }
+    public init(_ file: LogFile, level: Logger.Level) { (self.file, logLevel) = (file, level) }
 
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
-    func log(event: LogEvent) {
+    public func log(event: LogEvent) {
         let volume = event.metadata?["volume"].map { "\($0): " } ?? ""
         let letter = event.level.rawValue.prefix(1).uppercased()
         file.write("[\(UTCTime.now)] \(letter) \(volume)\(event.message)\n")
@@ -60,7 +69,8 @@ struct LineLogHandler: LogHandler {
 }
 
 extension Logger.Level {
-    init(_ level: LogLevel) {
+    /// swift-log's name for the core's level.
+    public init(_ level: LogLevel) {
         self =
             switch level {
             case .trace: .trace
@@ -74,7 +84,7 @@ extension Logger.Level {
 
 extension TranslatorCore.Log {
     /// The core's log on top of the process's logger.
-    init(_ logger: Logger, threshold: LogLevel) {
+    public init(_ logger: Logger, threshold: LogLevel) {
         self.init(threshold: threshold) { level, volume, message in
             logger.log(level: Logger.Level(level), "\(message)", metadata: ["volume": "\(volume)"])
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CPosix
+import DaemonProcess
 import Glibc
 import Logging
 import TranslatorCore
@@ -38,6 +39,8 @@ struct HealerCommand: AsyncParsableCommand {
         OptionTable(title: "Options (-o)", HealerOptions.declarations).text()
     }
 
+    static func main() async { await runOrRefuse() }
+
     func run() async throws {
         do throws(HealerFailure) {
             try await act()
@@ -59,12 +62,10 @@ struct HealerCommand: AsyncParsableCommand {
             if printConfig { print(configuration.printed, terminator: "") }
             return
         }
-        let file = try HealerLogFile(logFile)
-        LoggingSystem.bootstrap { _ in HealerLogHandler(file, level: Logger.Level(level)) }
-        let logger = Logger(label: "healer")
-        let log = Log(threshold: level) { level, volume, message in
-            logger.log(level: Logger.Level(level), "\(message)", metadata: ["volume": "\(volume)"])
-        }
+        let file: LogFile
+        do throws(LogFileError) { file = try LogFile(logFile) } catch { throw HealerFailure(error) }
+        LoggingSystem.bootstrap { _ in LineLogHandler(file, level: Logger.Level(level)) }
+        let log = Log(Logger(label: "healer"), threshold: level)
         try await HealingService(
             volfilePath: volfile, volumeName: volumeName, commandLine: options, runtimeBase: runtimeDir, log: log,
             reopenLog: { file.reopen() }

@@ -1,3 +1,4 @@
+import DaemonProcess
 import HealTransport
 import TranslatorCore
 
@@ -9,6 +10,7 @@ struct HealerFailure: Error, CustomStringConvertible {
     let description: String
 
     init(_ code: Code, _ description: String) { (self.code, self.description) = (code, description) }
+    init(_ error: LogFileError) { self.init(.startUp, error.description) }
     init(_ error: VolfileError) { self.init(.configuration, error.description) }
     init(_ error: TransportError) { self.init(.startUp, error.description) }
 }

@@ -69,6 +69,7 @@ struct HealingService: Sendable {
                 group.addTask(executorPreference: environment.executor) { await part.pipeline.run() }
             }
             group.addTask(executorPreference: environment.executor) { await sockets.lookAtJournals() }
+            group.addTask { await environment.pool.purgeRegularly() }
             var left = parts.count
             while left > 0, await group.next() != nil { left -= 1 }
             group.cancelAll()

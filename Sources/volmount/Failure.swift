@@ -1,3 +1,4 @@
+import DaemonProcess
 import TranslatorCore
 
 /// Why the volume is not mounted: one sentence and an exit code.
@@ -8,5 +9,6 @@ struct Failure: Error, CustomStringConvertible {
     let description: String
 
     init(_ code: Code, _ description: String) { (self.code, self.description) = (code, description) }
+    init(_ error: LogFileError) { self.init(.startUp, error.description) }
     init(_ error: VolfileError) { self.init(.configuration, error.description) }
 }

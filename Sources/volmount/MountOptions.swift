@@ -40,7 +40,9 @@ struct MountOptions: Sendable {
                 process[name] = value ?? ""
             } else if !flags.take(word) {
                 let known = mountNames.union(processNames).union(KernelMountFlags.names)
-                throw OptionError("unknown mount option \"\(name)\"\(NearestName.hint(known, to: name))", option: name)
+                throw OptionError(
+                    "unknown mount option \"\(name)\"\(NearestName.hint(known, to: name)); volmount --help lists them",
+                    option: name)
             }
         }
         process.merge(long) { $1 }

@@ -1,4 +1,5 @@
 import CPosix
+import DaemonProcess
 import FuseMount
 import Glibc
 import Logging
@@ -52,8 +53,10 @@ struct Serving {
         log.write(.info, volume: graph.top.name) { "mounted on \(directory)" }
         ready()
         let watch = Task { await self.watch(signals, mount, graph) }
+        let purging = Task { await environment.pool.purgeRegularly() }
         await mount.untilUnmounted()
         watch.cancel()
+        purging.cancel()
         await lease.giveBack()
         // In this order: stopping the graph closes the epochs, and their closes are to be published.
         await graph.stop()

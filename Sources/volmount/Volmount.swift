@@ -1,5 +1,6 @@
 import ArgumentParser
 import CPosix
+import DaemonProcess
 import FuseMount
 import Glibc
 import Logging
@@ -66,8 +67,8 @@ struct Volmount: AsyncParsableCommand {
         if foreground || debug || serveInBackground { return try await serve(options) }
         let given = options.process.text(ifSet: "log-file")
         let logPath = if let given { try Self.absolute(given) } else { try Self.defaultLogPath(for: directory) }
-        let output = cposix_open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
-        guard output >= 0 else { throw Failure(.startUp, "log file \(logPath): \(FopError.last)") }
+        let output: Int32
+        do throws(LogFileError) { output = try LogFile.open(logPath) } catch { throw Failure(error) }
         defer { close(output) }
         try Background.start(
             [CommandLine.arguments[0], "--serve-in-background"] + (try arguments(logPath: logPath)), output: output)
@@ -91,7 +92,10 @@ struct Volmount: AsyncParsableCommand {
     }
 
     private func serve(_ options: MountOptions) async throws(Failure) {
-        let file = try LogFile(options.process.text(ifSet: "log-file"))
+        let file: LogFile
+        do throws(LogFileError) { file = try LogFile(options.process.text(ifSet: "log-file")) } catch {
+            throw Failure(error)
+        }
         let level = debug ? LogLevel.trace : options.logLevel
         LoggingSystem.bootstrap { _ in LineLogHandler(file, level: Logger.Level(level)) }
         let serving = Serving(
@@ -148,10 +152,10 @@ enum Program {
         let arguments = CommandLine.arguments
         guard arguments.first?.split(separator: "/").last.map(String.init) == MountHelper.name,
             !arguments.contains("--serve-in-background")
-        else { return await Volmount.main() }
+        else { return await Volmount.runOrRefuse() }
         do throws(Failure) {
             guard let translated = try MountHelper.arguments(Array(arguments.dropFirst())) else { return }
-            await Volmount.main(translated)
+            await Volmount.runOrRefuse(translated)
         } catch {
             Volmount.complain(error.description)
             exit(1)

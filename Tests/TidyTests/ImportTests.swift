@@ -28,8 +28,19 @@ import Testing
         ("HealTransport", ["TranslatorCore", "HealProtocol", "CZeroMQ"]),
         ("HealEngine", pure.subtracting(["FuseProtocol"]).union(["TranslatorCore"]).union(collections)),
         ("TranslatorTesting", pure.union(["TranslatorCore", "Translators", "HealEngine", "CAllocationCount"])),
-        ("volmount", pure.union(thirdParty).union(["TranslatorCore", "Translators", "FuseMount", "HealTransport"])),
-        ("healer", pure.union(thirdParty).union(["TranslatorCore", "Translators", "HealEngine", "HealTransport"])),
+        ("DaemonProcess", ["TranslatorCore", "ArgumentParser", "Logging"]),
+        (
+            "volmount",
+            pure.union(thirdParty).union([
+                "TranslatorCore", "Translators", "FuseMount", "HealTransport", "DaemonProcess",
+            ])
+        ),
+        (
+            "healer",
+            pure.union(thirdParty).union([
+                "TranslatorCore", "Translators", "HealEngine", "HealTransport", "DaemonProcess",
+            ])
+        ),
         ("healctl", ["TranslatorCore", "HealProtocol", "HealTransport", "ArgumentParser"]),
     ]
 
