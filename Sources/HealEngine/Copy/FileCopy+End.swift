@@ -35,10 +35,10 @@ extension FileCopy {
         }
     }
 
-    private func sourceSize() async throws(CopyInterruption) -> UInt64 {
+    func sourceSize() async throws(CopyInterruption) -> UInt64 {
         do throws(FopError) { return try await size(of: source) } catch { throw .sourceFailed(error) }
     }
-    private func size(of replica: Int) async throws(FopError) -> UInt64 {
+    func size(of replica: Int) async throws(FopError) -> UInt64 {
         try await replicas.replicas[replica].stat(StatRequest(.fd(fds[replica]!)), in: frame).iatt.size
     }
 

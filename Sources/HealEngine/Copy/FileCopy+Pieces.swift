@@ -68,6 +68,7 @@ extension FileCopy {
         }
         // Nothing: the source was cut in the meantime, which the end of the copy makes good.
         guard payload.count > 0 else { return }
+        if payload.isAllZero, isUnwrittenOnSource(data) { return await punch(data, sinks) }
         let (frame, fds) = (frame, fds)
         let answers = await replicas.each(sinks) { [replicas] sink -> Result<WriteReply, FopError> in
             do throws(FopError) {

@@ -71,6 +71,7 @@ final class FileCopy: Sendable {
             do throws(CopyInterruption) {
                 try await copy(job, upTo: size)
                 try await finish(job, copiedUpTo: size)
+                try await matchAllocation(job)
             } catch .noSinkLeft {
                 // Others may be left in another group.
                 continue

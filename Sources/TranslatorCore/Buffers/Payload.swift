@@ -50,8 +50,21 @@ public struct Payload: Sendable {
         }
     }
 
+    /// Whether it is nothing but zeros. Stops at the first byte that is not.
+    public var isAllZero: Bool { withExtendedLifetime(self) { $0.slices.allSatisfy { $0.bytes.isAllZero } } }
+
     /// One copy of everything: for small things, tests and people. Not for the hot path.
     public func copiedBytes() -> [UInt8] {
         withExtendedLifetime(self) { $0.slices.flatMap { Array($0.bytes) } }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Eight bytes at a time.
+    public var isAllZero: Bool {
+        let words = count / 8
+        for word in 0..<words where loadUnaligned(fromByteOffset: word * 8, as: UInt64.self) != 0 { return false }
+        for byte in (words * 8)..<count where self[byte] != 0 { return false }
+        return true
     }
 }

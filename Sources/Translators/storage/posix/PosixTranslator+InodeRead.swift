@@ -125,16 +125,6 @@ extension PosixTranslator {
     }
 }
 
-extension UnsafeRawBufferPointer {
-    /// Eight bytes at a time.
-    var isAllZero: Bool {
-        let words = count / 8
-        for word in 0..<words where loadUnaligned(fromByteOffset: word * 8, as: UInt64.self) != 0 { return false }
-        for byte in (words * 8)..<count where self[byte] != 0 { return false }
-        return true
-    }
-}
-
 extension Iatt {
     /// access(2): `mask` of 4 read, 2 write, 1 execute.
     func allows(_ mask: UInt32, to caller: Caller) -> Bool {
