@@ -96,44 +96,4 @@ extension BypassTranslator {
             try await subvolume.truncate(request, in: frame)
         }
     }
-
-    public func fallocate(_ request: FallocateRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
-        try await together(
-            context(request.fd.inode), offset: request.offset, bytes: request.bytes,
-            size: request.keepsSize ? .none : .atLeast(request.offset &+ request.bytes)
-        ) { (fd) throws(FopError) in
-            let onTarget = FallocateRequest(
-                fd: fd, offset: request.offset, bytes: request.bytes, keepsSize: request.keepsSize,
-                xdata: request.xdata)
-            return try await target.fallocate(onTarget, in: frame)
-        } onReplicas: { () throws(FopError) in
-            try await subvolume.fallocate(request, in: frame)
-        }
-    }
-
-    public func discard(_ request: DiscardRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
-        try await together(
-            context(request.fd.inode), offset: request.offset, bytes: request.bytes, size: .none
-        ) { (fd) throws(FopError) in
-            let onTarget = DiscardRequest(
-                fd: fd, offset: request.offset, bytes: request.bytes, xdata: request.xdata)
-            return try await target.discard(onTarget, in: frame)
-        } onReplicas: { () throws(FopError) in
-            try await subvolume.discard(request, in: frame)
-        }
-    }
-
-    public func zerofill(_ request: ZerofillRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
-        try await together(
-            context(request.fd.inode), offset: request.offset, bytes: request.bytes,
-            size: request.keepsSize ? .none : .atLeast(request.offset &+ request.bytes)
-        ) { (fd) throws(FopError) in
-            let onTarget = ZerofillRequest(
-                fd: fd, offset: request.offset, bytes: request.bytes, keepsSize: request.keepsSize,
-                xdata: request.xdata)
-            return try await target.zerofill(onTarget, in: frame)
-        } onReplicas: { () throws(FopError) in
-            try await subvolume.zerofill(request, in: frame)
-        }
-    }
 }
