@@ -1,8 +1,16 @@
-# make demo   see it work: two bricks, a mount with bypass, a healer, a real workload, a comparison of both bricks
-# make test   everything that CI runs
-# make build  the three commands, optimised, in .build/release
-# make bench  the ratios of DESIGN's budget, measured side by side
-.PHONY: demo test build bench man clean soak
+# make demo     see it work: two bricks, a mount with bypass, a healer, a real workload, a comparison of both bricks
+# make test     everything that CI runs
+# make build    the three commands, optimised, in .build/release
+# make man      their manual pages, in .build/man
+# make install  commands, manual pages, completions and example volfiles below PREFIX (/usr/local); DESTDIR for packages
+# make bench    the ratios of DESIGN's budget, measured side by side
+# make soak     kill -9 under load, forty times
+.PHONY: demo test build bench man install clean soak
+
+PREFIX ?= /usr/local
+BUILD ?= .build/release
+COMMANDS = volmount healer healctl
+prefix = $(DESTDIR)$(PREFIX)
 
 build:
 	scripts/setup build
@@ -22,6 +30,27 @@ bench: build
 soak: build
 	scripts/setup test
 	python3 Tests/EndToEnd/kill_under_load.py --rounds 40
+
+man: $(addprefix $(BUILD)/,$(COMMANDS))
+	scripts/man --binaries $(BUILD) --datadir $(PREFIX)/share .build/man
+
+# What is built is installed: root need not build.
+$(addprefix $(BUILD)/,$(COMMANDS)):
+	$(MAKE) build
+
+install: man
+	install -d $(prefix)/bin $(prefix)/sbin $(prefix)/share/bypass/volfiles $(prefix)/share/man/man5 $(prefix)/share/man/man8
+	install -d $(prefix)/share/bash-completion/completions $(prefix)/share/zsh/site-functions $(prefix)/share/fish/vendor_completions.d
+	install -m 755 $(addprefix $(BUILD)/,$(COMMANDS)) $(prefix)/bin
+	ln -sfn ../bin/volmount $(prefix)/sbin/mount.volmount
+	install -m 644 volfiles/*.vol $(prefix)/share/bypass/volfiles
+	install -m 644 .build/man/man5/* $(prefix)/share/man/man5
+	install -m 644 .build/man/man8/* $(prefix)/share/man/man8
+	for command in $(COMMANDS); do \
+	    $(BUILD)/$$command --generate-completion-script bash > $(prefix)/share/bash-completion/completions/$$command && \
+	    $(BUILD)/$$command --generate-completion-script zsh > $(prefix)/share/zsh/site-functions/_$$command && \
+	    $(BUILD)/$$command --generate-completion-script fish > $(prefix)/share/fish/vendor_completions.d/$$command.fish || exit 1; \
+	done
 
 clean:
 	swift package clean

@@ -35,11 +35,15 @@ struct HealerCommand: AsyncParsableCommand {
     @Flag(help: "Check volfile and options, and leave: exit code 2 and one sentence if they cannot be used.")
     var checkConfig = false
 
+    /// `--print-manual options` is for `make man`: what the manual page takes from the table that checks options.
+    static func main() async {
+        guard CommandLine.arguments.dropFirst() == ["--print-manual", "options"] else { return await runOrRefuse() }
+        print(OptionTable(title: "options", HealerOptions.declarations).items(), terminator: "")
+    }
+
     private static var discussion: String {
         OptionTable(title: "Options (-o)", HealerOptions.declarations).text()
     }
-
-    static func main() async { await runOrRefuse() }
 
     func run() async throws {
         do throws(HealerFailure) {

@@ -150,6 +150,9 @@ struct Volmount: AsyncParsableCommand {
 enum Program {
     static func main() async {
         let arguments = CommandLine.arguments
+        if arguments.count == 3, arguments[1] == ManualTables.flag, let source = ManualTables.source(arguments[2]) {
+            return print(source, terminator: "")
+        }
         guard arguments.first?.split(separator: "/").last.map(String.init) == MountHelper.name,
             !arguments.contains("--serve-in-background")
         else { return await Volmount.runOrRefuse() }

@@ -63,14 +63,21 @@ extension OptionTable {
 // Manual pages: man(7)
 extension OptionTable {
     /// A section of a page: `.SH`, the summary, and a tagged paragraph for each option.
-    public func roff() -> String {
-        var lines = [".SH \(Roff.quoted(title.uppercased()))"]
-        if !summary.isEmpty { lines += [Roff.escaped(summary)] }
-        for option in declarations {
-            lines += [".TP", ".B \(Roff.escaped(option.name))", Roff.escaped(Self.sentences(option))]
-        }
-        if declarations.isEmpty { lines.append("It has no options.") }
-        return lines.map { $0 + "\n" }.joined()
+    public func roff() -> String { ".SH \(Roff.quoted(title.uppercased()))\n" + body }
+    /// The same as part of a section.
+    public func subsection() -> String { ".SS \(Roff.quoted(Roff.escaped(title)))\n" + body }
+
+    private var body: String {
+        (summary.isEmpty ? "" : Roff.escaped(summary) + "\n")
+            + (declarations.isEmpty ? "It has no options.\n" : items())
+    }
+
+    /// A tagged paragraph for each option: name and type, and below them what it does and takes.
+    public func items() -> String {
+        declarations.map { option in
+            let head = ".BR \(Roff.quoted(Roff.escaped(option.name))) \" (\(Roff.escaped(option.kind.name)))\""
+            return [".TP", head, Roff.escaped(Self.sentences(option))].map { $0 + "\n" }.joined()
+        }.joined()
     }
 
     /// A whole page about several tables, such as xlator-options(7).

@@ -30,8 +30,12 @@ import TranslatorCore
 
     @Test func `roff escapes what man(7) would take for its own`() {
         let roff = table.roff()
-        #expect(roff.hasPrefix(".SH \"DEBUG/ERROR-GEN\"\nFails a share of the fops.\n.TP\n.B failure\nHow many fail."))
+        #expect(
+            roff.hasPrefix(
+                ".SH \"DEBUG/ERROR-GEN\"\nFails a share of the fops.\n.TP\n.BR \"failure\" \" (percent)\"\nHow many"))
         #expect(roff.contains("\n\\-\\e . Takes"))
+        #expect(table.subsection().hasPrefix(".SS \"debug/error\\-gen\"\nFails"))
+        #expect(table.subsection().hasSuffix(table.items()))
         let page = OptionTable.page(name: "xlator-options", section: 7, purpose: "options of translators", [table])
         #expect(
             page.hasPrefix(
