@@ -18,30 +18,10 @@ private final class LeaseStack: Sendable {
     init(_ count: Int = 2, options: String = "", at other: LeaseStack? = nil) async throws {
         scratch = other?.scratch ?? TemporaryDirectory("lease")
         clock = other?.clock ?? ManualClock()
-        var text = ""
-        for number in 0..<count {
-            let brick = scratch.appending("brick\(number)")
-            mkdir(brick, 0o755)
-            text += """
-                volume posix-\(number)
-                    type storage/posix
-                    option directory \(brick)
-                end-volume
-                volume locks-\(number)
-                    type features/locks
-                    subvolumes posix-\(number)
-                end-volume
-                volume index-\(number)
-                    type features/index
-                    subvolumes locks-\(number)
-                end-volume
-                volume link-\(number)
-                    type testing/link
-                    subvolumes index-\(number)
-                end-volume
-
-                """
-        }
+        let scratch = scratch
+        let bricks = (0..<count).map { scratch.appending("brick\($0)") }
+        bricks.forEach { mkdir($0, 0o755) }
+        var text = BrickVolumes.volfile(bricks, above: [("link", "testing/link")])
         let links = (0..<count).map { "link-\($0)" }
         text += """
             volume v-replicate-0

@@ -7,7 +7,7 @@ import TranslatorTesting
 
 /// `cluster/replicate` on real bricks: for each replica storage/posix, features/locks and features/index, and on top of
 /// them a fault injector and a recorder. The clock stands still until the test moves it.
-final class ReplicaStack: Sendable {
+final class ReplicaStack: BrickStack {
     let scratch: TemporaryDirectory
     let bricks: [String]
     let clock: ManualClock
@@ -15,6 +15,7 @@ final class ReplicaStack: Sendable {
     let replicate: ReplicateTranslator
     let faulty: [FaultyTranslator]
     let recording: [RecordingTranslator]
+    var top: any Translator { replicate }
     let root: Inode
     let frame: Frame
 
@@ -39,84 +40,21 @@ final class ReplicaStack: Sendable {
     }
 
     static func volfile(_ bricks: [String], _ options: String, name: String) -> String {
-        var text = ""
-        for (number, brick) in bricks.enumerated() {
-            text += """
-                volume posix-\(number)
-                    type storage/posix
-                    option directory \(brick)
-                end-volume
-                volume locks-\(number)
-                    type features/locks
-                    subvolumes posix-\(number)
-                end-volume
-                volume index-\(number)
-                    type features/index
-                    subvolumes locks-\(number)
-                end-volume
-                volume faulty-\(number)
-                    type testing/faulty
-                    subvolumes index-\(number)
-                end-volume
-                volume v-client-\(number)
-                    type testing/recording
-                    subvolumes faulty-\(number)
-                end-volume
-
-                """
-        }
         let subvolumes = bricks.indices.map { "v-client-\($0)" }.joined(separator: " ")
-        return text
+        return BrickVolumes.volfile(bricks, above: [("faulty", "testing/faulty"), ("v-client", "testing/recording")])
             + "volume \(name)\n    type cluster/replicate\n\(options)\n    subvolumes \(subvolumes)\nend-volume\n"
     }
-
-    func stop() async { await graph.stop() }
 
     var keys: [String] { replicate.pendingKeys }
 }
 
 // Work through the stack.
 extension ReplicaStack {
-    func create(_ name: EntryName, in parent: Inode? = nil, flags: OpenFlags = .readWrite) async throws -> Fd {
-        let inode = graph.environment.inodes.inode(.random(), type: .regular)
-        let fd = Fd(inode: inode, flags: flags)
-        let entry = NewEntry(parent: parent ?? root, name: name, inode: inode)
-        _ = try await replicate.create(CreateRequest(entry: entry, fd: fd, mode: 0o644), in: frame)
-        return fd
-    }
-
     func mkdir(_ name: EntryName, in parent: Inode? = nil) async throws -> Inode {
         let inode = graph.environment.inodes.inode(.random(), type: .directory)
         let entry = NewEntry(parent: parent ?? root, name: name, inode: inode)
         _ = try await replicate.mkdir(MkdirRequest(entry: entry, mode: 0o755), in: frame)
         return inode
-    }
-
-    func open(_ inode: Inode, _ flags: OpenFlags = .readWrite) async throws -> Fd {
-        let fd = Fd(inode: inode, flags: flags)
-        _ = try await replicate.open(OpenRequest(fd: fd), in: frame)
-        return fd
-    }
-
-    @discardableResult
-    func write(_ text: String, to fd: Fd, at offset: UInt64 = 0) async throws -> Int {
-        try await write(Array(text.utf8), to: fd, at: offset)
-    }
-
-    @discardableResult
-    func write(_ bytes: [UInt8], to fd: Fd, at offset: UInt64 = 0) async throws -> Int {
-        try await replicate.writev(WriteRequest(fd: fd, offset: offset, payload: payload(bytes)), in: frame).bytes
-    }
-
-    func payload(_ bytes: [UInt8]) -> Payload {
-        let draft = graph.environment.pool.draft(bytes: bytes.count)
-        draft.bytes.copyBytes(from: bytes)
-        return Payload(draft.freeze(count: bytes.count))
-    }
-
-    func read(_ fd: Fd, at offset: UInt64 = 0, bytes: Int = 1 << 16) async throws -> String {
-        let reply = try await replicate.readv(ReadRequest(fd: fd, offset: offset, bytes: bytes), in: frame)
-        return String(decoding: reply.payload.copiedBytes(), as: UTF8.self)
     }
 
     func lookup(_ name: EntryName, in parent: Inode? = nil) async throws -> LookupReply {
@@ -137,13 +75,6 @@ extension ReplicaStack {
         _ = try await replicate.unlink(UnlinkRequest(parent: parent ?? root, name: name), in: frame)
     }
 
-    func flush(_ fd: Fd) async throws { _ = try await replicate.flush(FlushRequest(fd: fd), in: frame) }
-
-    func close(_ fd: Fd) async throws {
-        try await flush(fd)
-        await replicate.release(fd)
-    }
-
     /// Lets the delayed post-op come due and waits until it is done.
     func passPostOpDelay() async -> Bool {
         clock.advance(by: .milliseconds(1100))
@@ -156,25 +87,12 @@ extension ReplicaStack {
 
 // Behind its back.
 extension ReplicaStack {
-    func path(_ replica: Int, _ name: String) -> String { name == "/" ? bricks[replica] : "\(bricks[replica])/\(name)" }
-
-    /// What replica `i`'s copy says that replica `j` missed.
-    func counts(_ i: Int, about j: Int, _ name: String) -> PendingCounts {
-        XattrReading.counts(of: keys[j], at: path(i, name))
-    }
-    func dirty(_ replica: Int, _ name: String) -> PendingCounts {
-        XattrReading.counts(of: PendingCounts.dirtyKey, at: path(replica, name))
-    }
     /// Whether no copy of `name` accuses anybody or is dirty.
     func isClean(_ name: String) -> Bool {
         bricks.indices.allSatisfy { i in
             !Self.exists(path(i, name))
                 || (dirty(i, name).isZero && bricks.indices.allSatisfy { counts(i, about: $0, name).isZero })
         }
-    }
-    /// Plants what a copy says, as an earlier failure would have.
-    func accuse(_ i: Int, _ j: Int, _ counts: PendingCounts, _ name: String) {
-        XattrReading.set(keys[j], to: counts.xattr, at: path(i, name))
     }
     func content(_ replica: Int, _ name: String) -> [UInt8]? {
         let fd = Glibc.open(path(replica, name), O_RDONLY)
@@ -197,10 +115,6 @@ extension ReplicaStack {
         precondition(lstat(path(replica, name), &status) == 0, "no \(path(replica, name))")
         return status
     }
-    func isIndexed(_ replica: Int, _ gfid: Gfid, in kind: String = "xattrop") -> Bool {
-        exists(replica, ".glusterfs/indices/\(kind)/\(gfid)")
-    }
-
     /// The fops that went to one replica since `clearRecords`.
     func fops(_ replica: Int) -> [Fop] { recording[replica].fops }
     func clearRecords() { recording.forEach { $0.clear() } }

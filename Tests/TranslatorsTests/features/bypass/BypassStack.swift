@@ -9,7 +9,7 @@ import TranslatorTesting
 
 /// `features/bypass` on `cluster/replicate` on real bricks: for each replica storage/posix, features/locks and
 /// features/index, a connection that can be cut, a fault injector and a recorder. The clock stands still until moved.
-final class BypassStack: Sendable {
+final class BypassStack: BrickStack {
     let scratch: TemporaryDirectory
     let bricks: [String]
     let clock: ManualClock
@@ -20,6 +20,7 @@ final class BypassStack: Sendable {
     let links: [CuttableLink]
     let faulty: [FaultyTranslator]
     let recording: [RecordingTranslator]
+    var top: any Translator { bypass }
     let root: Inode
     let frame = Frame(caller: Caller(pid: 7, uid: 0, gid: 0), time: Timestamp(seconds: 1_700_000_000, nanoseconds: 5))
 
@@ -33,7 +34,11 @@ final class BypassStack: Sendable {
         bricks = other?.bricks ?? (0..<count).map { scratch.subdirectory("brick\($0)") }
         clock = other?.clock ?? ManualClock()
         let text =
-            Self.volfile(bricks) + """
+            BrickVolumes.volfile(
+                bricks,
+                above: [
+                    ("link", "testing/link"), ("faulty", "testing/faulty"), ("v-client", "testing/recording"),
+                ]) + """
                 volume v-replicate-0
                     type cluster/replicate
                     \(replicateOptions)
@@ -60,83 +65,15 @@ final class BypassStack: Sendable {
         root = graph.environment.inodes.inode(.root, type: .directory)
     }
 
-    static func volfile(_ bricks: [String]) -> String {
-        bricks.enumerated().map { number, brick in
-            """
-            volume posix-\(number)
-                type storage/posix
-                option directory \(brick)
-            end-volume
-            volume locks-\(number)
-                type features/locks
-                subvolumes posix-\(number)
-            end-volume
-            volume index-\(number)
-                type features/index
-                subvolumes locks-\(number)
-            end-volume
-            volume link-\(number)
-                type testing/link
-                subvolumes index-\(number)
-            end-volume
-            volume faulty-\(number)
-                type testing/faulty
-                subvolumes link-\(number)
-            end-volume
-            volume v-client-\(number)
-                type testing/recording
-                subvolumes faulty-\(number)
-            end-volume
-
-            """
-        }.joined()
-    }
-
-    func stop() async { await graph.stop() }
     var keys: [String] { replicate.pendingKeys }
 }
 
 // Work through the stack.
 extension BypassStack {
-    func create(_ name: EntryName, flags: OpenFlags = .readWrite, in parent: Inode? = nil) async throws -> Fd {
-        let inode = graph.environment.inodes.inode(.random(), type: .regular)
-        let fd = Fd(inode: inode, flags: flags)
-        let entry = NewEntry(parent: parent ?? root, name: name, inode: inode)
-        _ = try await bypass.create(CreateRequest(entry: entry, fd: fd, mode: 0o644), in: frame)
-        return fd
-    }
-
-    func open(_ inode: Inode, _ flags: OpenFlags = .readWrite) async throws -> Fd {
-        let fd = Fd(inode: inode, flags: flags)
-        _ = try await bypass.open(OpenRequest(fd: fd), in: frame)
-        return fd
-    }
-
     /// Looks the name up and opens it.
     func open(_ name: EntryName, _ flags: OpenFlags = .readWrite) async throws -> Fd {
         let reply = try await bypass.lookup(LookupRequest(.name(name, parent: root)), in: frame)
         return try await open(graph.environment.inodes.inode(reply.iatt.gfid, type: .regular), flags)
-    }
-
-    @discardableResult
-    func write(_ text: String, to fd: Fd, at offset: UInt64 = 0) async throws -> Int {
-        try await write(Array(text.utf8), to: fd, at: offset)
-    }
-
-    @discardableResult
-    func write(_ bytes: [UInt8], to fd: Fd, at offset: UInt64 = 0) async throws -> Int {
-        try await bypass.writev(WriteRequest(fd: fd, offset: offset, payload: payload(bytes)), in: frame).bytes
-    }
-
-    func payload(_ bytes: [UInt8]) -> Payload {
-        let draft = graph.environment.pool.draft(bytes: bytes.count)
-        draft.bytes.copyBytes(from: bytes)
-        return Payload(draft.freeze(count: bytes.count))
-    }
-
-    func read(_ fd: Fd, at offset: UInt64 = 0, bytes: Int = 1 << 16) async throws -> String {
-        let reply = try await bypass.readv(ReadRequest(fd: fd, offset: offset, bytes: bytes), in: frame)
-        return String(decoding: reply.payload.copiedBytes(), as: UTF8.self)
     }
 
     func truncate(_ fd: Fd, to size: UInt64) async throws {
@@ -151,11 +88,6 @@ extension BypassStack {
 
     func fsync(_ fd: Fd) async throws {
         _ = try await bypass.fsync(FsyncRequest(fd: fd, dataOnly: true), in: frame)
-    }
-
-    func close(_ fd: Fd) async throws {
-        _ = try await bypass.flush(FlushRequest(fd: fd), in: frame)
-        await bypass.release(fd)
     }
 
     func phase(_ fd: Fd) -> BypassInodeState.Phase {
@@ -179,8 +111,6 @@ extension BypassStack {
 
 // Behind its back.
 extension BypassStack {
-    func path(_ replica: Int, _ name: String) -> String { "\(bricks[replica])/\(name)" }
-
     func content(_ replica: Int, _ name: String) -> [UInt8] { Self.bytes(of: path(replica, name)) }
     func text(_ replica: Int, _ name: String) -> String { String(decoding: content(replica, name), as: UTF8.self) }
 
@@ -194,23 +124,12 @@ extension BypassStack {
         return Array(bytes.prefix(count))
     }
 
-    /// What replica `i`'s copy says that replica `j` missed.
-    func counts(_ i: Int, about j: Int, _ name: String) -> PendingCounts {
-        XattrReading.counts(of: keys[j], at: path(i, name))
-    }
     /// The epochs counted on replica `i` against replica `j`.
     func epochs(_ i: Int, about j: Int, _ name: String) -> BypassCounts {
         do {
             return try BypassCounts(xattr: XattrReading.value(of: BypassCounts.key(for: keys[j]), at: path(i, name)))
         } catch { fatalError("\(error)") }
     }
-    func dirty(_ replica: Int, _ name: String) -> PendingCounts {
-        XattrReading.counts(of: PendingCounts.dirtyKey, at: path(replica, name))
-    }
-    func isIndexed(_ replica: Int, _ gfid: Gfid) -> Bool {
-        access("\(bricks[replica])/.glusterfs/indices/xattrop/\(gfid)", F_OK) == 0
-    }
-
     /// What a healer does at its end: replica `sink` gets the target's content, and `epochs` are taken off.
     func heal(_ name: String, on sink: Int, from target: Int = 0, epochs: Int32? = nil) {
         let key = BypassCounts.key(for: keys[sink])
@@ -226,11 +145,6 @@ extension BypassStack {
         pending.data -= healed * BypassCounts.epochUnit
         XattrReading.set(key, to: counts.xattr, at: path(target, name))
         XattrReading.set(keys[sink], to: pending.xattr, at: path(target, name))
-    }
-
-    /// Plants what a copy says.
-    func accuse(_ i: Int, _ j: Int, _ counts: PendingCounts, _ name: String) {
-        XattrReading.set(keys[j], to: counts.xattr, at: path(i, name))
     }
 
     func clearRecords() {
