@@ -46,8 +46,9 @@ extension FuseSession {
         replyAttributes(try await top.stat(StatRequest(target), in: frame).iatt, node, call)
     }
 
-    /// With the writeback cache the kernel sends the times of a file right after its last name went, and keeps a refusal
-    /// for the next syncfs(2) as lost data. Nobody can see those times any more, and what is answered is not looked at.
+    /// With the writeback cache the kernel sends the times of a file right after its last name went, and keeps a
+    /// refusal for the next syncfs(2) as lost data. Nobody can see those times any more, and what is answered is not
+    /// looked at.
     private func replyTimesOfNothing(_ node: Node, _ call: FuseCall) {
         var iatt = Iatt()
         (iatt.gfid, iatt.mode) = (node.inode.gfid, node.inode.type.rawValue)
