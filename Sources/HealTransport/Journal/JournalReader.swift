@@ -20,6 +20,8 @@ public final class JournalReader: Sendable {
         var blindness: JournalSegmentFile.Blindness
         /// The newest generation of each file in it.
         var newest: [Gfid: Int32]
+        /// Whether records in it are not what was stored: any file may have had them.
+        var isDamaged = false
     }
     struct Known {
         /// Of segments that cannot change any more.
@@ -85,6 +87,7 @@ public final class JournalReader: Sendable {
                 case .from(let record): digest.add(record, segment: number)
                 case .damaged: digest.addUnreadable(segment: number)
                 }
+                if summary.isDamaged { digest.addUnreadable(segment: number) }
                 guard summary.newest[gfid] != nil else { continue }
                 do throws(JournalError) {
                     var segment = file
@@ -92,6 +95,7 @@ public final class JournalReader: Sendable {
                         segment = try JournalSegmentFile(path: path(of: number, journal.writer), number: number)
                     }
                     guard let segment else { continue }
+                    if isDamaged(segment, number, of: journal) { digest.addUnreadable(segment: number) }
                     segment.forEachRecord(of: gfid) { digest.add($0, segment: number) }
                 } catch {
                     complain(error)
@@ -116,7 +120,9 @@ public final class JournalReader: Sendable {
             let isFull = file.forEachRecord {
                 if $0.keepsSegment { newest[$0.gfid] = max(newest[$0.gfid] ?? .min, $0.generation) }
             }
-            let summary = Summary(header: file.header, blindness: file.blindness, newest: newest)
+            let summary = Summary(
+                header: file.header, blindness: file.blindness, newest: newest,
+                isDamaged: isDamaged(file, number, of: journal))
             // The last slot of a living writer's segment may be filled and its journal go blind only then.
             if !journal.isAlive || (isFull && summary.blindness != .none)
                 || (isFull && !isNewest(number, of: journal.writer))
@@ -128,6 +134,16 @@ public final class JournalReader: Sendable {
             complain(error)
             return .unreadable
         }
+    }
+
+    /// Of a living writer nothing is said: what is torn may be about to be finished, and its closes count its records.
+    private func isDamaged(_ file: JournalSegmentFile, _ number: UInt64, of journal: Journal) -> Bool {
+        guard !journal.isAlive, file.damagedSlotCount > 0 else { return false }
+        complain(
+            JournalError(
+                "the journal segment \(path(of: number, journal.writer)) has damaged records; files that only it explains are healed whole"
+            ))
+        return true
     }
 
     private func isNewest(_ number: UInt64, of writer: Gfid) -> Bool {

@@ -84,6 +84,21 @@ struct JournalSegmentFile {
         return isFull && gfid == nil
     }
 
+    /// Slots that were finished and do not hold what was stored. The checksum is stored last: a slot that was never
+    /// finished has none. Not for the newest segment of a living writer, whose slots change while they are read.
+    var damagedSlotCount: Int {
+        bytes.withUnsafeBytes { all in
+            (JournalSegmentHeader.reservedSlots..<header.slots).count { position in
+                let slot = slotBytes(position, of: all)
+                let checksum = slot.loadUnaligned(
+                    fromByteOffset: WriteRecord.encodedBytes - 8, as: UInt64.self)
+                guard checksum != 0 else { return false }
+                guard let record = try? WriteRecord(decoding: slot) else { return true }
+                return !isOurs(record)
+            }
+        }
+    }
+
     private func slotBytes(_ position: Int, of all: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         let start = position * WriteRecord.encodedBytes
         return UnsafeRawBufferPointer(rebasing: all[start..<start + WriteRecord.encodedBytes])

@@ -141,11 +141,37 @@ import TranslatorTesting
         _ = journal.append(scene.record(.opened, a, 1))
         for sequence in UInt64(1)...3 { _ = journal.append(scene.range(a, 1, sequence: sequence)) }
         journal.close()
-        // Slot 4 holds the second range.
+        // Slot 4 holds the second range; its checksum, which is stored last, is not there.
         try scene.damage("\(scene.directory)/0000000001.segment", at: 4 * 128 + 90, [0xFF])
+        try scene.damage("\(scene.directory)/0000000001.segment", at: 4 * 128 + 120, [UInt8](repeating: 0, count: 8))
         let epoch = try #require(try scene.makeReader().explain(a).first?.epochs.first)
         #expect(epoch.ranges.map(\.sequence) == [1, 3])
         #expect(epoch.isComplete)
+    }
+
+    @Test
+    func `a record that was finished and is damaged leaves every epoch of its segment unexplained, and is told of`()
+        throws
+    {
+        let scene = try JournalScene()
+        let journal = try scene.makeWriter()
+        for record in [
+            scene.record(.opened, a, 5), scene.range(a, 5, sequence: 1), scene.record(.opened, b, 2),
+            scene.range(b, 2, sequence: 1),
+        ] { _ = journal.append(record) }
+        journal.close()
+        #expect(try scene.makeReader().explain(a).first?.epochs.first?.isComplete == true)
+        // One bit of the gfid of b's range: it may have been anybody's.
+        let slot = JournalSegmentHeader.reservedSlots + 3
+        try scene.damage(
+            "\(scene.directory)/0000000001.segment", at: slot * WriteRecord.encodedBytes + 20, [0x55])
+        let told = Mutex<[String]>([])
+        let reader = scene.makeReader(log: Log(threshold: .warning) { _, _, text in told.withLock { $0.append(text) } })
+        for file in [a, b, a] {
+            #expect(try reader.explain(file).first?.epochs.first?.isComplete == false)
+        }
+        #expect(told.withLock { $0.count } == 1)
+        #expect(told.withLock { $0 }.first?.contains("has damaged records") == true)
     }
 
     @Test func `half a blind record means blind from the beginning`() throws {
