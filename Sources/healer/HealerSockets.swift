@@ -104,6 +104,7 @@ struct ControlReception: Sendable {
         surroundings.writers = subscriber.writers
         let counters = subscriber.counters
         (surroundings.recordsLost, surroundings.recordGaps) = (counters.lost, counters.gaps)
+        surroundings.recordsRefused = counters.refused
         return surroundings
     }
 

@@ -56,8 +56,52 @@ class Cases:
         text = replaced(testbed, testbed.bricks[1], foreign)
         return ["bad.vol:", foreign, "volume"], text
 
+    def a_brick_on_a_read_only_file_system(self, testbed):
+        brick = testbed.bricks[1]
+        subprocess.run(["mount", "--bind", brick, brick], check=True)
+        testbed.bound = [brick]
+        subprocess.run(["mount", "-o", "remount,ro,bind", brick], check=True)
+        return ["demo.vol:", brick, "read-only"], testbed.volfile
+
     def a_volfile_that_is_not_there(self, testbed):
         return ["nowhere.vol"], os.path.join(testbed.folder, "nowhere.vol")
+
+
+def command_lines(testbed):
+    """(what, command, what it says must contain): mistakes that need no bad volfile."""
+    volmount, healer = (os.path.join(testbed.binaries, name) for name in ("volmount", "healer"))
+    volfile, runtime, point = testbed.volfile, testbed.runtime, testbed.mount_point
+    mount = [volmount, "--foreground", "--volfile", volfile, "-o", "runtime-dir=" + runtime]
+    heal = [healer, "--volfile", volfile, "--runtime-dir", runtime]
+    file, long = os.path.join(testbed.folder, "file"), os.path.join(testbed.folder, "l" * 90)
+    open(file, "w").close()
+    # Users other than root may not come through a folder that mkdtemp made.
+    nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    no_fuse = ["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh"]
+    return [
+        ("volmount: nothing", [volmount], ["--volfile", "--help"]),
+        ("volmount: no volfile", [volmount, point], ["--volfile", "--help"]),
+        ("volmount: no directory", [volmount, "--volfile", volfile], ["dir", "--help"]),
+        ("volmount: an unknown flag", [volmount, "--volfil", volfile, point], ["volfil", "--help"]),
+        ("volmount: one word too many", [*mount, point, "more"], ["more", "--help"]),
+        ("volmount: an unknown mount option", [*mount, "-o", "cache-mod=x", point], ["cache-mod", "cache-mode"]),
+        ("volmount: a value that a mount option cannot have", [*mount, "-o", "cache-mode=x", point], ["cache-mode", "write-through"]),
+        ("volmount: a mount point that is missing", [*mount, point + "-gone"], [point + "-gone", "make the directory"]),
+        ("volmount: a mount point that is a file", [*mount, file], [file, "not a directory"]),
+        ("volmount: no /dev/fuse", no_fuse + [*mount, point], ["/dev/fuse", "modprobe fuse"]),
+        ("volmount: not root", nobody + [*mount, point], [testbed.bricks[0], "run as root"]),
+        ("volmount: a log file that cannot be", [*mount, "-o", "log-file=/nowhere/log", point], ["/nowhere/log"]),
+        ("volmount: a runtime folder that is a file", [volmount, "-f", "--volfile", volfile, "-o", "runtime-dir=" + file, point], [file]),
+        ("volmount: a runtime folder with too long a name", [volmount, "-f", "--volfile", volfile, "-o", "runtime-dir=" + long, point], ["107"]),
+        ("healer: nothing", [healer], ["--volfile", "--help"]),
+        ("healer: an unknown flag", [*heal, "--runtime"], ["--runtime", "--help"]),
+        ("healer: an unknown option", [*heal, "-o", "heal-timeot=5"], ["heal-timeot", "heal-timeout"]),
+        ("healer: an unknown log level", [*heal, "--log-level", "loud"], ["loud"]),
+        ("healer: not root", nobody + heal, [testbed.bricks[0], "run as root"]),
+        ("healer: a log file that cannot be", [*heal, "--log-file", "/nowhere/log"], ["/nowhere/log"]),
+        ("healer: a runtime folder that is a file", [healer, "--volfile", volfile, "--runtime-dir", file], [file]),
+        ("healer: a runtime folder with too long a name", [healer, "--volfile", volfile, "--runtime-dir", long], ["107"]),
+    ]
 
 
 def says_one_sentence(command, expected):
@@ -96,7 +140,18 @@ def main():
                 passed, failed = (passed, failed + 1) if complaint else (passed + 1, failed)
                 print("%s: %s: %s%s" % ("failed" if complaint else "ok", command, name.replace("_", " "), ": " + complaint if complaint else ""))
         finally:
+            for path in getattr(testbed, "bound", ()):
+                subprocess.run(["umount", path], capture_output=True)
             testbed.stop()
+    testbed = Testbed(release=not arguments.debug_build)
+    try:
+        os.chmod(testbed.folder, 0o755)
+        for what, command, expected in command_lines(testbed):
+            complaint = says_one_sentence(command, expected)
+            passed, failed = (passed, failed + 1) if complaint else (passed + 1, failed)
+            print("%s: %s%s" % ("failed" if complaint else "ok", what, ": " + complaint if complaint else ""))
+    finally:
+        testbed.stop()
     print("bad-input: %d passed, %d failed" % (passed, failed))
     sys.exit(1 if failed else 0)
 

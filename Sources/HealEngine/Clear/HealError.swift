@@ -29,7 +29,7 @@ public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
         case .notRegular(let gfid):
             "gfid \(gfid): data of something that is no regular file is accused; the counts are kept"
         case .sinksFailed(let gfid, let sinks):
-            "gfid \(gfid): heal failed on \(sinks.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; ")). It is tried again"
+            "gfid \(gfid): heal failed on \(sinks.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; "))\(sinks.values.contains(.noSpace) ? "; make room on that brick" : ""). It is tried again"
         case .sourceFailed(let gfid, let source, let cause):
             "gfid \(gfid): source \(source): \(cause). Nothing was taken off; it is tried again"
         case .inspectionFailed(let gfid, let replica, let cause):

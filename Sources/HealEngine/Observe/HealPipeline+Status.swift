@@ -11,7 +11,7 @@ public struct HealSurroundings: Sendable {
     /// Writers that are heard, and when each was last.
     public var writers: [Gfid: MonotonicTime] = [:]
     /// What the transport noticed of lost records.
-    public var recordsLost = 0, recordGaps = 0
+    public var recordsLost = 0, recordGaps = 0, recordsRefused = 0
 
     public init(volume: String, volumeID: Gfid, healer: Gfid) {
         (self.volume, self.volumeID, self.healer) = (volume, volumeID, healer)
@@ -31,6 +31,7 @@ extension HealPipeline {
             let isUp = up.allSatisfy(\.isUp)
             var counters = state.ledger.counters
             (counters.recordsLost, counters.recordGaps) = (surroundings.recordsLost, surroundings.recordGaps)
+            counters.recordsRefused = surroundings.recordsRefused
             let target = state.knowledge.targets.max()
             let meter = state.ledger.meter
             return HealStatus(

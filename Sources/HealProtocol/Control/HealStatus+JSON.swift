@@ -79,6 +79,7 @@ extension HealCounters: JSONExchangeable {
         .object([
             ("records_received", .count(recordsReceived)), ("records_lost", .count(recordsLost)),
             ("records_duplicate", .count(recordsDuplicate)), ("record_gaps", .count(recordGaps)),
+            ("records_refused", .count(recordsRefused)),
             ("heals_started", .count(healsStarted)), ("heals_completed", .count(healsCompleted)),
             ("heals_failed", .count(healsFailed)),
             ("healed_bytes", .object(HealMethod.allCases.map { ($0.rawValue, .count(healedBytes[$0] ?? 0)) })),
@@ -92,6 +93,7 @@ extension HealCounters: JSONExchangeable {
         recordsLost = try object.count("records_lost")
         recordsDuplicate = try object.count("records_duplicate")
         recordGaps = try object.count("record_gaps")
+        recordsRefused = try object.count("records_refused")
         healsStarted = try object.count("heals_started")
         healsCompleted = try object.count("heals_completed")
         healsFailed = try object.count("heals_failed")

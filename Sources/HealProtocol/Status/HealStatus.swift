@@ -124,6 +124,8 @@ public struct WriterStatus: Equatable, Sendable {
 /// Counts since the healer's start (FEATURES C7).
 public struct HealCounters: Equatable, Sendable {
     public var recordsReceived = 0, recordsLost = 0, recordsDuplicate = 0, recordGaps = 0
+    /// Messages to the healer that were no records.
+    public var recordsRefused = 0
     public var healsStarted = 0, healsCompleted = 0, healsFailed = 0
     /// Bytes moved by each method, and bytes found equal and not moved.
     public var healedBytes: [HealMethod: UInt64] = [:]

@@ -11,6 +11,8 @@ public final class ControlServer: Sendable {
     private struct State {
         var answers: [(asker: [UInt8], frame: ControlFrame)] = []
         var underWay = 0
+        /// Messages that were none of ours.
+        var refused = 0
         var isClosed = false
     }
     private let state = Mutex(State())
@@ -66,8 +68,14 @@ public final class ControlServer: Sendable {
         do throws(CodecError) {
             frame = try ControlFrame(decoding: message)
         } catch {
-            // There is no number to answer to.
-            log.write(.warning, volume: "control") { "\(error); the message is passed over" }
+            // There is no number to answer to. Told once: whoever sends one such message may send many.
+            let isFirst = state.withLock { state in
+                state.refused += 1
+                return state.refused == 1
+            }
+            if isFirst {
+                log.write(.warning, volume: "control") { "\(error); it is passed over, and so are others, unsaid" }
+            }
             return
         }
         do throws(CodecError) { request = try ControlRequest(json: frame.json) } catch {
