@@ -86,8 +86,8 @@ final class BypassInode: Sendable {
         }
     }
 
-    /// The mark of this epoch may be on disk, and nothing was written under it. Who reads the mark believes it, so until
-    /// it is read only the target counts as good: whoever wrote elsewhere would be accused, and accuse.
+    /// The mark of this epoch may be on disk, and nothing was written under it. Who reads the mark believes it, so
+    /// until it is read only the target counts as good: whoever wrote elsewhere would be accused, and accuse.
     func epochMayHaveStarted(_ generation: Int32) {
         guarded.withLock { guarded in
             (guarded.hasUnhealed, guarded.newest) = (true, max(guarded.newest, generation))

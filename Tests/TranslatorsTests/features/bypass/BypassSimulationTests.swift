@@ -165,8 +165,8 @@ private final class Simulation {
         return "somebody wants the whole file: \(taken)"
     }
 
-    /// One at a time, and not while an ordinary write is missing somewhere: two replicas that each miss something of the
-    /// other are AFR's split-brain, not ours.
+    /// One at a time, and not while an ordinary write is missing somewhere: two replicas that each miss something of
+    /// the other are AFR's split-brain, not ours.
     private func toggleLink() async -> String {
         if let down = cut {
             cut = nil
