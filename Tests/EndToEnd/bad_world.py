@@ -38,9 +38,12 @@ class World:
             subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", image], check=True)
             if subprocess.run(["mount", "-o", "loop", image, brick], capture_output=True).returncode == 0:
                 os.rmdir(os.path.join(brick, "lost+found"))
-            else:  # no loop devices here, as in many containers
-                subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%d" % small_bytes, "none", brick], check=True)
-            self.mounted.append(brick)
+                self.mounted.append(brick)
+            else:  # no loop devices here, as in many containers; bricks are compared within one kind of file system
+                for number, brick in enumerate(self.testbed.bricks):
+                    size = small_bytes if number == small else 4 * small_bytes
+                    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%d" % size, "none", brick], check=True)
+                    self.mounted.append(brick)
 
     def path(self, name):
         return os.path.join(self.testbed.mount_point, name)
