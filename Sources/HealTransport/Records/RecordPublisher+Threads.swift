@@ -11,14 +11,17 @@ extension RecordPublisher {
 
     func makeStream(_ directory: RuntimeDirectory) throws(TransportError) -> ZMQSocket {
         let stream = ZMQSocket(.pub, messageBytesMax: WriteRecord.heartbeatBytes, queueMax: Self.streamQueueMax)
-        let place: Endpoint
-        if let given = options.records {
-            place = given
-        } else {
-            place = try directory.endpoint(identity.writer, .records)
-        }
-        try stream.bind(place, security: options.serverSecurity)
+        try bind(stream, at: options.records, directory, .records)
         return stream
+    }
+
+    /// Where it was told to be, or where healers look for it.
+    private func bind(
+        _ socket: ZMQSocket, at given: Endpoint?, _ directory: RuntimeDirectory, _ role: RuntimeDirectory.Role
+    ) throws(TransportError) {
+        let place: Endpoint
+        if let given { place = given } else { place = try directory.endpoint(identity.writer, role) }
+        try socket.bind(place, security: options.serverSecurity)
     }
 
     func publish(on stream: ZMQSocket) {
@@ -92,13 +95,7 @@ extension RecordPublisher {
 
     func makeListener(_ directory: RuntimeDirectory) throws(TransportError) -> Listener {
         let replay = ZMQSocket(.router, messageBytesMax: 1_024)
-        let place: Endpoint
-        if let given = options.replay {
-            place = given
-        } else {
-            place = try directory.endpoint(identity.writer, .replay)
-        }
-        try replay.bind(place, security: options.serverSecurity)
+        try bind(replay, at: options.replay, directory, .replay)
         let confirmations = ZMQSocket(.sub, messageBytesMax: HealConfirmation.encodedBytes, queueMax: 100_000)
         confirmations.subscribe(HealerTopic.confirmations(of: identity.volume))
         for endpoint in options.confirmations { try confirmations.connect(endpoint, security: options.clientSecurity) }
