@@ -43,7 +43,7 @@ final class HealBench: Sendable {
     func heal(_ gfid: Gfid? = nil) async -> HealReport {
         let gfid = gfid ?? file
         let tally = HealTally()
-        _ = pipeline.state.withLock { state in
+        pipeline.state.withLock { state in
             // As if everything that put it off had passed.
             if !state.schedule.retry(gfid) { _ = state.want(gfid, .promoted) }
             let next = state.nextFile(at: clock.now())
@@ -144,4 +144,9 @@ func pattern(_ count: Int, seed: UInt8) -> [UInt8] {
         }
         initialized = count
     }
+}
+
+/// As `eventually`, with a deadline for machines on which much else runs.
+func soon(_ condition: () async throws -> Bool) async rethrows -> Bool {
+    try await eventually(within: .seconds(120), condition)
 }

@@ -68,13 +68,16 @@ struct HealSchedule: Sendable {
             inFlight[gfid] = max(again ?? urgency, urgency)
             return .again
         }
+        // Whoever has a place keeps it when all are taken.
+        var hasPlace = false
         if let put = putOff[gfid] {
             guard put.endsWithNews && urgency > .crawled || urgency == .promoted else { return .putOff }
             putOff[gfid] = nil
+            hasPlace = true
         }
         if let present = places[gfid] {
             guard urgency > present else { return .waiting }
-        } else if !hasRoom && urgency != .promoted {
+        } else if !hasPlace && !hasRoom && urgency != .promoted {
             hasOverflowed = true
             return .leftToCrawl
         }

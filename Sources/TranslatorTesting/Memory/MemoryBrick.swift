@@ -68,6 +68,15 @@ public final class MemoryBrick: Sendable {
         guard let counts = try? PendingCounts(xattr: xattr(gfid, name)) else { fatalError("\(name) is not 12 bytes") }
         return counts
     }
+    /// Makes content and holes of the file those of another brick's.
+    public func copy(_ gfid: Gfid, from other: MemoryBrick) {
+        let file = other.state.withLock { $0.files[gfid]! }
+        state.withLock { state in
+            let xattrs = state.files[gfid]?.xattrs ?? [:]
+            state.files[gfid] = file
+            state.files[gfid]!.xattrs = xattrs
+        }
+    }
     /// Takes all xattrs off without the index hearing of it.
     public func dropXattrs(_ gfid: Gfid) { state.withLock { $0.files[gfid]!.xattrs = [:] } }
     public var indexed: Set<Gfid> { state.withLock { $0.xattropIndex } }

@@ -91,7 +91,10 @@ public final class SimulatedReplicas: Sendable {
     public func areEqual(_ gfid: Gfid) -> Bool {
         haveEqualContent(gfid) && Set(bricks.map { $0.dataMap(gfid) }).count == 1
     }
-    public func haveEqualContent(_ gfid: Gfid) -> Bool { Set(bricks.map { $0.content(gfid) }).count == 1 }
+    public func haveEqualContent(_ gfid: Gfid) -> Bool {
+        let first = bricks[0].content(gfid)
+        return bricks.dropFirst().allSatisfy { $0.content(gfid) == first }
+    }
 
     /// Makes the marks of an ordinary write that `other` missed, on `replica`.
     public func accuse(
