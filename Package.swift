@@ -38,6 +38,7 @@ let package = Package(
             name: "CChecksums",
             linkerSettings: [.linkedLibrary("xxhash"), .linkedLibrary("z"), .linkedLibrary("crypto")]),
         .target(name: "CAllocationCount"),
+        .target(name: "CLastWords"),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
 
         // What every translator stands on. Knows no translator, no heal, no socket; imports no third-party package.
@@ -79,7 +80,7 @@ let package = Package(
 
         // What volmount and healer have as processes: a log file, a refusal in one sentence.
         .target(
-            name: "DaemonProcess", dependencies: ["TranslatorCore", "CPosix", argumentParser, logging],
+            name: "DaemonProcess", dependencies: ["TranslatorCore", "CPosix", "CLastWords", argumentParser, logging],
             swiftSettings: swift),
 
         // Parse, compose, run: the only place where two sides meet.
@@ -93,7 +94,7 @@ let package = Package(
             name: "healer",
             dependencies: [
                 "TranslatorCore", "Translators", "HealEngine", "HealProtocol", "HealTransport", "DaemonProcess",
-                argumentParser, logging, lifecycle, unixSignals,
+                "CLastWords", argumentParser, logging, lifecycle, unixSignals,
             ], swiftSettings: swift),
         .executableTarget(
             name: "healctl",
@@ -147,6 +148,9 @@ let package = Package(
             dependencies: [
                 "healctl", "HealTransport", "HealProtocol", "TranslatorCore", "TranslatorTesting", "CPosix",
             ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "HealerTests", dependencies: ["healer", "TranslatorCore", "TranslatorTesting", "CPosix"],
             swiftSettings: swift),
         // A process of its own for tests that kill -9 a writer.
         .executableTarget(

@@ -1,3 +1,4 @@
+import CLastWords
 import CPosix
 import Glibc
 import Logging
@@ -12,7 +13,9 @@ public final class LogFile: Sendable {
     /// Nil: standard error.
     public init(_ path: String?) throws(LogFileError) {
         self.path = path
-        descriptor = Mutex(try path.map { path throws(LogFileError) in try Self.open(path) } ?? 2)
+        let first = try path.map { path throws(LogFileError) in try Self.open(path) } ?? 2
+        descriptor = Mutex(first)
+        last_words_to(first)
     }
 
     /// Appends to `path`, which is made when it is not there; the descriptor is the caller's to close.
@@ -29,6 +32,7 @@ public final class LogFile: Sendable {
             defer { descriptor = fresh }
             return descriptor
         }
+        last_words_to(fresh)
         close(old)
     }
 

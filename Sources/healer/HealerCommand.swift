@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLastWords
 import CPosix
 import DaemonProcess
 import Glibc
@@ -46,6 +47,7 @@ struct HealerCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        last_words_on("healer", 2)
         do throws(HealerFailure) {
             try await act()
         } catch {
@@ -70,10 +72,16 @@ struct HealerCommand: AsyncParsableCommand {
         do throws(LogFileError) { file = try LogFile(logFile) } catch { throw HealerFailure(error) }
         LoggingSystem.bootstrap { _ in LineLogHandler(file, level: Logger.Level(level)) }
         let log = Log(Logger(label: "healer"), threshold: level)
-        try await HealingService(
-            volfilePath: volfile, volumeName: volumeName, commandLine: options, runtimeBase: runtimeDir, log: log,
-            reopenLog: { file.reopen() }
-        ).run()
+        do throws(HealerFailure) {
+            try await HealingService(
+                volfilePath: volfile, volumeName: volumeName, commandLine: options, runtimeBase: runtimeDir, log: log,
+                reopenLog: { file.reopen() }
+            ).run()
+        } catch {
+            // Standard error may be nobody's: whoever reads the log finds the end of it there.
+            if logFile != nil { log.write(.error, volume: "healer") { error.description } }
+            throw error
+        }
     }
 
     private func commandLine() throws(HealerFailure) -> [(name: String, text: String)] {

@@ -63,28 +63,26 @@ struct HealingService: Sendable {
             throw HealerFailure(error)
         }
         log.write(.info, volume: volume) { "heals \(parts.map(\.replicaSet.name).joined(separator: ", "))" }
-        let watch = Task { await self.watch(signals, volume, parts, sockets) }
-        await withTaskGroup(of: Void.self) { group in
-            for part in parts {
-                group.addTask(executorPreference: environment.executor) { await part.pipeline.run() }
-            }
-            group.addTask(executorPreference: environment.executor) { await sockets.lookAtJournals() }
-            group.addTask { await environment.pool.purgeRegularly() }
-            var left = parts.count
-            while left > 0, await group.next() != nil { left -= 1 }
-            group.cancelAll()
+        let departure = Departure()
+        let watch = Task { await self.watch(signals, volume, parts, sockets, departure) }
+        var companions = parts.map { part in
+            Companion("the healing of \(part.replicaSet.name)", mayEnd: true) { await part.pipeline.run() }
         }
+        companions.append(Companion("the watch over journals") { await sockets.lookAtJournals() })
+        companions.append(Companion("the care for buffers") { await environment.pool.purgeRegularly() })
+        let failure = await departure.run(companions, on: environment.executor)
         watch.cancel()
         sockets.close()
+        if let failure { throw failure }
         log.write(.info, volume: volume) { "left" }
     }
 
     /// SIGTERM and SIGINT: the windows in hand are finished; what still waits after `leavingMax`, or at a second
     /// signal, is cancelled. SIGHUP: log file and volfile anew. SIGUSR1: a statedump.
     private func watch(
-        _ signals: UnixSignalsSequence, _ volume: String, _ parts: [HealedPart], _ sockets: HealerSockets
+        _ signals: UnixSignalsSequence, _ volume: String, _ parts: [HealedPart], _ sockets: HealerSockets,
+        _ departure: Departure
     ) async {
-        var isLeaving = false
         for await signal in signals {
             switch signal {
             case .sighup:
@@ -92,8 +90,7 @@ struct HealingService: Sendable {
                 reload(volume, parts)
             case .sigusr1: dump(volume, parts, sockets)
             default:
-                if isLeaving { exit(0) }
-                isLeaving = true
+                guard departure.ask() else { leave(volume, "\(signal) again: leaving at once") }
                 log.write(.info, volume: volume) { "\(signal): finishing the windows in hand" }
                 parts.forEach { $0.pipeline.stop() }
                 // Locks that others hold may be waited for: the kernel and the bricks take back what a dead process
@@ -101,11 +98,19 @@ struct HealingService: Sendable {
                 Task {
                     try? await Task.sleep(for: Self.leavingMax)
                     if Task.isCancelled { return }
-                    log.write(.warning, volume: volume) { "a heal still waits for a lock: leaving without it" }
-                    exit(0)
+                    leave(volume, "a heal still waits for a lock: leaving without it")
                 }
             }
         }
+        if !Task.isCancelled {
+            log.write(.error, volume: volume) { "signals are not heard any more: end this healer with kill -9" }
+        }
+    }
+
+    /// Ends the process with heals in hand. Their marks remain.
+    private func leave(_ volume: String, _ why: String) -> Never {
+        log.write(.warning, volume: volume) { why }
+        exit(HealerFailure.Code.startUp.rawValue)
     }
 
     private func reload(_ volume: String, _ parts: [HealedPart]) {

@@ -28,7 +28,7 @@ import Testing
         ("HealTransport", ["TranslatorCore", "HealProtocol", "CZeroMQ"]),
         ("HealEngine", pure.subtracting(["FuseProtocol"]).union(["TranslatorCore"]).union(collections)),
         ("TranslatorTesting", pure.union(["TranslatorCore", "Translators", "HealEngine", "CAllocationCount"])),
-        ("DaemonProcess", ["TranslatorCore", "ArgumentParser", "Logging"]),
+        ("DaemonProcess", ["TranslatorCore", "ArgumentParser", "CLastWords", "Logging"]),
         (
             "volmount",
             pure.union(thirdParty).union([
@@ -38,7 +38,7 @@ import Testing
         (
             "healer",
             pure.union(thirdParty).union([
-                "TranslatorCore", "Translators", "HealEngine", "HealTransport", "DaemonProcess",
+                "TranslatorCore", "Translators", "HealEngine", "HealTransport", "DaemonProcess", "CLastWords",
             ])
         ),
         ("healctl", ["TranslatorCore", "HealProtocol", "HealTransport", "ArgumentParser"]),

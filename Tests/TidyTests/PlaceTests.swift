@@ -5,7 +5,10 @@ import Translators
 /// STYLE §1: a stranger knows where everything lives.
 @Suite struct PlaceTests {
     /// Test targets whose subject is called otherwise, and those whose subject is the whole system.
-    private static let subjects = ["MountTests": "Sources/Translators/mount/fuse", "HealctlTests": "Sources/healctl"]
+    private static let subjects = [
+        "MountTests": "Sources/Translators/mount/fuse", "HealctlTests": "Sources/healctl",
+        "HealerTests": "Sources/healer",
+    ]
     private static let whole: Set<String> = ["HealSimulationTests", "TidyTests", "CompatibilityTests"]
     /// Folders that stand beside subjects: a suite over all of them, captured bytes, and what tests share.
     private static let besides: Set<String> = ["Conformance", "Golden", "Vectors", "Scenes"]

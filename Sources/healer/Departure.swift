@@ -1,0 +1,55 @@
+import Synchronization
+import TranslatorCore
+
+/// One of the tasks that a service is made of.
+struct Companion: Sendable {
+    /// For people: "the healing of vol-replicate-0".
+    let name: String
+    /// Whether it ends by itself when the service is asked to leave; the others are cancelled then.
+    let mayEnd: Bool
+    let run: @Sendable () async -> Void
+
+    init(_ name: String, mayEnd: Bool = false, _ run: @escaping @Sendable () async -> Void) {
+        (self.name, self.mayEnd, self.run) = (name, mayEnd, run)
+    }
+}
+
+/// Whether the healer was asked to leave: only then may any of its tasks end. One that ends without is never taken for
+/// a clean stop, however it came about: it would leave a process that heals nothing, or a silent end.
+final class Departure: Sendable {
+    private let isAsked = Mutex(false)
+
+    /// False when that was so already.
+    func ask() -> Bool {
+        isAsked.withLock { isAsked in
+            defer { isAsked = true }
+            return !isAsked
+        }
+    }
+
+    /// Runs all of them side by side until those that may end have, then cancels the rest. Answers the sentence for
+    /// people when one ended that was not to.
+    func run(_ companions: [Companion], on executor: IOExecutor) async -> HealerFailure? {
+        await withTaskGroup(of: Companion.self) { group in
+            for companion in companions {
+                group.addTask(executorPreference: executor) {
+                    await companion.run()
+                    return companion
+                }
+            }
+            var left = companions.count { $0.mayEnd }
+            var failure: HealerFailure?
+            while left > 0, failure == nil, let ended = await group.next() {
+                if !ended.mayEnd || !isAsked.withLock({ $0 }) {
+                    failure = HealerFailure(
+                        .unasked,
+                        "\(ended.name) has ended although nobody asked it to: a defect. Marks are kept; start the healer again"
+                    )
+                }
+                left -= 1
+            }
+            group.cancelAll()
+            return failure
+        }
+    }
+}
