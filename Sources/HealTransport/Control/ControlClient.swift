@@ -51,9 +51,9 @@ public final class ControlClient {
         guard case .ipc(let path) = endpoint else { return }
         switch Endpoint.probe(path) {
         case .live: return
-        case .nothing: throw TransportError(.noAnswer, "healer \(healer) has ended")
+        case .nothing: throw TransportError(.ended, "healer \(healer) has ended")
         case .stale:
-            throw TransportError(.noAnswer, "healer \(healer) has died and left \(path) behind: start it again")
+            throw TransportError(.ended, "healer \(healer) has died and left \(path) behind: start it again")
         case .notASocket: throw TransportError(.badEndpoint, "\(path) is no socket: move it away")
         }
     }

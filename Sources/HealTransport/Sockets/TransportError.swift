@@ -8,6 +8,8 @@ public struct TransportError: Error, Equatable, Sendable, CustomStringConvertibl
     public enum Reason: Sendable {
         /// Somebody else listens there.
         case inUse
+        /// Whoever listened there has ended, or died.
+        case ended
         case badEndpoint, notAllowed, noAnswer, system, badMessage
     }
     public let reason: Reason

@@ -36,21 +36,37 @@ struct HealerFinder {
     func surveyOrSentence(_ volume: String?) -> (Survey, String?) {
         var survey = Survey()
         if let sentence = hindrance { return (survey, sentence) }
+        var known: [String] = [], unreachable: [String] = []
         for id in RuntimeDirectory.volumes(base: base) {
-            do {
-                let directory = try RuntimeDirectory(volume: id, base: base)
-                let healers = directory.members(.control)
-                if healers.isEmpty, !directory.members(.records).isEmpty { survey.unhealed.append(id) }
-                for healer in healers.sorted() { ask(healer, directory, &survey) }
-            } catch { survey.unreachable.append("\(error)") }
+            let ofVolume = look(at: id)
+            known += ofVolume.healers.map(\.status.volume)
+            unreachable += ofVolume.unreachable
+            // A volume that nobody asked about makes no answer incomplete.
+            let isMeant =
+                volume == nil || volume == id.description || ofVolume.healers.contains { $0.status.volume == volume }
+            guard isMeant else { continue }
+            survey.healers += ofVolume.healers
+            survey.unreachable += ofVolume.unreachable
+            survey.unhealed += ofVolume.unhealed
         }
-        let known = survey.healers.map(\.status.volume)
-        if let volume {
-            survey.healers.removeAll { $0.status.volume != volume && $0.status.volumeID.description != volume }
-            survey.unhealed.removeAll { $0.description != volume }
-        }
+        // It may be one whose healer is silent: only they could say their volume's name.
+        if survey.healers.isEmpty && survey.unreachable.isEmpty { survey.unreachable = unreachable }
         survey.healers.sort { ($0.status.severity, $1.status.volume) > ($1.status.severity, $0.status.volume) }
         return (survey, survey.healers.isEmpty ? nobody(volume, known, survey) : nil)
+    }
+
+    private func look(at id: Gfid) -> Survey {
+        var survey = Survey()
+        do {
+            let directory = try RuntimeDirectory(volume: id, base: base)
+            let healers = directory.members(.control)
+            if healers.isEmpty, !directory.members(.records).isEmpty { survey.unhealed.append(id) }
+            var dead: [String] = []
+            for healer in healers.sorted() { ask(healer, directory, &survey, &dead) }
+            // Where another healer has taken over, what a dead one left behind makes no answer incomplete.
+            if survey.healers.isEmpty { survey.unreachable += dead }
+        } catch { survey.unreachable.append("\(error)") }
+        return survey
     }
 
     /// The one healer that a command about one file is for.
@@ -64,8 +80,10 @@ struct HealerFinder {
         return survey.healers[0]
     }
 
-    private func ask(_ healer: Gfid, _ directory: RuntimeDirectory, _ survey: inout Survey) {
-        do {
+    private func ask(
+        _ healer: Gfid, _ directory: RuntimeDirectory, _ survey: inout Survey, _ dead: inout [String]
+    ) {
+        do throws(TransportError) {
             let client = try ControlClient(directory: directory, healer: healer)
             guard case .status(let status) = try client.ask(.status) else {
                 survey.unreachable.append(
@@ -73,7 +91,9 @@ struct HealerFinder {
                 return
             }
             survey.healers.append(FoundHealer(client: client, status: status))
-        } catch { survey.unreachable.append("\(error)") }
+        } catch {
+            if error.reason == .ended { dead.append("\(error)") } else { survey.unreachable.append("\(error)") }
+        }
     }
 
     /// Why one cannot even look.

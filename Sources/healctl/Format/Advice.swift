@@ -21,6 +21,13 @@ struct Advice: Equatable {
             (self.status, action) = (copies + " Healing is paused." + safety, "healctl queue resume")
         case .behind where !down.isEmpty:
             (self.status, action) = (copies + " \(down) cannot be reached." + safety, "bring \(down) back.\(stay)")
+        case .behind where status.backlog.isEmpty:
+            // All copies tell of the same files.
+            let count = status.copies.map { $0.pending.metadata + $0.pending.entry }.max() ?? 0
+            (self.status, action) = (
+                "\(Units.count(count, "file")) with attributes or names pending, which this healer leaves alone.",
+                "gluster volume heal \(status.volume)"
+            )
         case .behind: (self.status, action) = (copies + safety, "none.\(stay)")
         case .losingGround:
             (self.status, action) = (

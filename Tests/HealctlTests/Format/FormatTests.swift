@@ -224,6 +224,37 @@ import TranslatorCore
     }
 }
 
+@Suite struct FormatPropertyTests {
+    @Test(arguments: UInt64(1)...200)
+    func `whatever a status holds, its line and its text say no nonsense`(seed: UInt64) {
+        // Goal: nothing negative, nothing above 100 %, 100 % only when all is done, an estimate that is a time or a
+        // word.
+        var random = SeededRandom(seed: seed)
+        var status = Example.healing
+        let places: [Double] = [0, 1e-9, 0.0004, 0.5, 0.999, 0.9996, 0.999_999_999, 1]
+        status.fractionDone =
+            Bool.random(using: &random) ? places.randomElement(using: &random)! : .random(in: 0...1, using: &random)
+        status.backlog = Backlog(
+            files: .random(in: 0...1_000_000, using: &random), ranges: .random(in: 0...1_000_000, using: &random),
+            bytes: UInt64.random(in: 0...UInt64.max, using: &random) >> UInt64.random(in: 0...63, using: &random))
+        status.lag = .nanoseconds(
+            Int64.random(in: 0...Int64.max, using: &random) >> Int64.random(in: 0...62, using: &random))
+        status.etaQuality = HealStatus.EtaQuality.allCases.randomElement(using: &random)!
+        status.eta =
+            status.etaQuality == .good ? .nanoseconds(Int64.random(in: 0...3_000_000_000_000, using: &random)) : nil
+        status.rateBytesPerSecond = .random(in: 0...UInt64.max, using: &random)
+        let line = StatusLine().line(status, now: Example.noon)
+        let percent = line.split(separator: " ").first { $0.hasSuffix("%") }!.dropLast()
+        #expect(Double(percent).map { (0...100).contains($0) } == true, "\(line)")
+        #expect((Double(percent) == 100) == (status.fractionDone == 1), "\(line)")
+        let eta = line.split(separator: " ").first { $0.hasPrefix("eta=") }!.dropFirst(4)
+        if status.etaQuality == .good { #expect(eta.first?.isNumber == true, "\(line)") }
+        for text in [line] + StatusText().lines(status, now: Example.noon) {
+            for word in ["nan", "inf", "=-", " -"] { #expect(!text.contains(word), "\(text)") }
+        }
+    }
+}
+
 @Suite struct VerdictTests {
     func code(_ change: (inout HealStatus) -> Void, unreachable: Int = 0, isCheck: Bool = true) -> Int32 {
         var status = Example.clean
