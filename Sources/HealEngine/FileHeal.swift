@@ -30,6 +30,18 @@ struct FileHeal: Sendable {
     private func report(_ outcome: HealReport.Outcome) -> HealReport { HealReport(gfid, outcome) }
 
     func run() async -> HealReport {
+        var report = await attempt()
+        guard case .failed = report.outcome else { return report }
+        // Whoever deletes a file while it is healed makes any step fail: whether it is that, another look tells.
+        switch await inspector.lookFirst() {
+        case .gone: report.outcome = .gone
+        case .failed(let error) where error.isOfNames: report.outcome = .failed(error)
+        case .found, .failed: break
+        }
+        return report
+    }
+
+    private func attempt() async -> HealReport {
         guard replicas.watch.allAreUp else { return report(.later(.replicaDown)) }
         let inode: Inode
         switch await inspector.lookFirst() {

@@ -235,15 +235,23 @@ public final class HealPipeline: Sendable {
             sample()
             let now = time.now()
             if state.withLock({ $0.wantForgotten(at: now) }) { healsWake.signal() }
+            await releaseGone()
             do { try await time.sleep(for: .seconds(1)) } catch { return }
+        }
+    }
+
+    /// A file that was deleted while it waits for its next try is done, and no failure any more. A few are looked at
+    /// each time, so that thousands cost no more.
+    private func releaseGone() async {
+        for gfid in state.withLock({ $0.quarantine.takeTurn(16) }) {
+            guard case .gone = await HealInspector(replicas: replicas, gfid: gfid).lookFirst() else { continue }
+            // Its heal finds nothing, and cleans up.
+            if state.withLock({ $0.schedule.retry(gfid) }) { healsWake.signal() }
         }
     }
     func sample() {
         let (now, wall) = (time.now(), time.wallClock())
-        state.withLock { state in
-            state.ledger.sample(
-                state.knowledge, filesLeft: state.filesLeft, at: now, wall: wall, isPaused: state.isPaused)
-        }
+        state.withLock { $0.sample(at: now, wall: wall) }
     }
 
     func wakeHeals() { healsWake.signal() }

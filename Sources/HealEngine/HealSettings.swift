@@ -27,6 +27,8 @@ public struct HealSettings: Equatable, Sendable {
     /// The first pause after a failure; doubles up to `retryMax`.
     public var retryMin = Duration.seconds(1)
     public var retryMax = Duration.seconds(600)
+    /// How long some replicas may lack a file that others have before that is a failure: it may be under way.
+    public var nameSettles = Duration.seconds(1)
     /// Whole-file heals of one file under an open epoch: the first pause, doubled each time up to `retryMax`.
     public var wholeFilePause = Duration.seconds(1)
 

@@ -22,22 +22,17 @@ extension PipelineState {
         let active = ledger.ended(gfid)
         let sinks = report.plan?.sinks.map { names[$0.replica] } ?? []
         aftermath.settled = learnHealed(report)
-        switch report.outcome {
+        switch settledName(report, settings, now) {
         case .clean(let others):
-            ledger.found(
-                gfid,
-                others: others.isEmpty
-                    ? nil
-                    : PendingFiles(
-                        metadata: others.contains(.metadata) ? 1 : 0, entry: others.contains(.entry) ? 1 : 0))
-            ends(gfid, putOff: nil)
+            ends(gfid, putOff: found(others, of: gfid, settings, now))
         case .healed(let isAll):
+            _ = found(report.plan?.facts.otherKinds ?? [], of: gfid, settings, now)
             aftermath.finished = account(report, active, sinks: sinks, at: now, wall: wall)
             // What it left is for epochs that are not complete yet: their close has it heard of again.
             ends(gfid, putOff: isAll ? nil : putOff(.close(until: nil), settings, now), stillBehind: isAll ? nil : now)
         case .gone:
             for target in names.indices { knowledge.forget(EpochKnowledge.File(gfid: gfid, target: target)) }
-            ledger.found(gfid, others: nil)
+            ledger.found(gfid, others: nil, at: now)
             aftermath.isGone = true
             ends(gfid, putOff: nil)
         case .later(let delay):
@@ -57,6 +52,39 @@ extension PipelineState {
         }
         aftermath.waiters = takeWaiters(gfid)
         return aftermath
+    }
+
+    /// Counts that this engine leaves alone, which status tells of. They may be of a transaction under way, so the file
+    /// is looked at again: soon at first, then less and less often. Beyond some thousand files the next crawl does it.
+    private mutating func found(
+        _ others: Set<PendingKind>, of gfid: Gfid, _ settings: HealSettings, _ now: MonotonicTime
+    ) -> HealSchedule.PutOff? {
+        guard !others.isEmpty else {
+            ledger.found(gfid, others: nil, at: now)
+            return nil
+        }
+        let counts = PendingFiles(
+            metadata: others.contains(.metadata) ? 1 : 0, entry: others.contains(.entry) ? 1 : 0)
+        let since = ledger.found(gfid, others: counts, at: now)
+        guard ledger.otherKinds.count <= Self.othersWatchedMax else { return nil }
+        let pause = min(max(now - since, settings.retryMin / 4), settings.retryMax)
+        return HealSchedule.PutOff(until: now + pause, endsWithNews: true)
+    }
+
+    /// That replicas do not agree whether there is such a file is no failure before it was so for a while: whoever
+    /// makes
+    /// or deletes it does so on one after the other.
+    private mutating func settledName(
+        _ report: HealReport, _ settings: HealSettings, _ now: MonotonicTime
+    ) -> HealReport.Outcome {
+        guard case .failed(let error) = report.outcome, error.isOfNames else {
+            missingSince[report.gfid] = nil
+            return report.outcome
+        }
+        if missingSince.count >= Self.memoriesMax { missingSince = [:] }
+        let since = missingSince[report.gfid] ?? now
+        missingSince[report.gfid] = since
+        return now - since < settings.nameSettles ? .later(.nameUnderWay) : report.outcome
     }
 
     /// `stillBehind`: marks are left that no record need tell of, seen at this moment.
@@ -120,6 +148,7 @@ extension PipelineState {
         case .replicaDown: .init(until: now + settings.retryMax, endsWithNews: false)
         case .close(let until): .init(until: until ?? now + settings.retryMin * 10, endsWithNews: true)
         case .wholeFileBackOff(let until): .init(until: until, endsWithNews: true)
+        case .nameUnderWay: .init(until: now + settings.nameSettles, endsWithNews: false)
         case .stopping: nil
         }
     }

@@ -17,6 +17,8 @@ struct PipelineState: Sendable {
     }
     /// Files of which it is kept when their epoch mark was first found free, and how their whole-file heals back off.
     static let memoriesMax = 65_536
+    /// Files with counts that this engine leaves alone, and that are looked at again before the next crawl.
+    static let othersWatchedMax = 4_096
 
     var schedule: HealSchedule
     var knowledge = EpochKnowledge()
@@ -32,6 +34,8 @@ struct PipelineState: Sendable {
     var hasCrawled = false
     var crawlFailures: [Int: FopError] = [:]
     private var marksFoundFree: [MarkKey: MonotonicTime] = [:]
+    /// Files that some replicas lack, and since when that was seen.
+    var missingSince: [Gfid: MonotonicTime] = [:]
     private var wholeFilePauses: [Gfid: (count: Int, from: MonotonicTime)] = [:]
 
     init(_ settings: HealSettings) {

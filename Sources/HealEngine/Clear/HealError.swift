@@ -55,4 +55,6 @@ public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
     public var isSplitBrain: Bool { if case .splitBrain = self { true } else { false } }
+    /// Some replicas have the file and others have not: a create or an unlink may be under way.
+    var isOfNames: Bool { if case .missing = self { true } else { false } }
 }

@@ -22,6 +22,8 @@ struct HealReport: Sendable {
         /// Nothing changes before a close, or `until`.
         case close(until: MonotonicTime?)
         case wholeFileBackOff(until: MonotonicTime)
+        /// Not every replica has the file just now, as while it is made or deleted.
+        case nameUnderWay
         /// The healer was asked to leave.
         case stopping
     }
@@ -61,6 +63,7 @@ extension HealReport.Delay {
         case .targetIsNoSource: "the replica with the newest writes is itself accused or outdone"
         case .close: "waits for the end of an epoch that may still be written"
         case .wholeFileBackOff: "is written all the time, and its records are not complete"
+        case .nameUnderWay: "is being made or deleted"
         case .stopping: "the healer is leaving"
         }
     }

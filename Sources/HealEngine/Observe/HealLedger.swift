@@ -15,8 +15,8 @@ struct HealLedger: Sendable {
     private(set) var behind: [Gfid: MonotonicTime] = [:]
     private(set) var active: [Gfid: Active] = [:]
     private(set) var history: [FinishedHeal] = []
-    /// Files with counts that this engine leaves alone, as last seen.
-    private(set) var otherKinds: [Gfid: PendingFiles] = [:]
+    /// Files with counts that this engine leaves alone, as last seen, and since when.
+    private(set) var otherKinds: [Gfid: (counts: PendingFiles, since: MonotonicTime)] = [:]
     var counters = HealCounters()
     private(set) var meter = HealMeter()
     private(set) var lastClean: Timestamp?
@@ -48,7 +48,13 @@ struct HealLedger: Sendable {
         history.append(heal)
         if history.count > Self.historyMax { history.removeFirst() }
     }
-    mutating func found(_ gfid: Gfid, others: PendingFiles?) { otherKinds[gfid] = others }
+    /// Answers since when it has any.
+    @discardableResult
+    mutating func found(_ gfid: Gfid, others: PendingFiles?, at now: MonotonicTime) -> MonotonicTime {
+        let since = otherKinds[gfid]?.since ?? now
+        otherKinds[gfid] = others.map { ($0, since) }
+        return since
+    }
 
     /// Age of the oldest thing that is behind; zero when nothing is.
     func lag(at now: MonotonicTime) -> Duration { behind.values.min().map { max(.zero, now - $0) } ?? .zero }
@@ -72,7 +78,7 @@ struct HealLedger: Sendable {
         meter.take(
             HealMeter.Sample(
                 time: now, doneBytes: doneBytes, leftBytes: filesLeft == 0 ? 0 : leftBytes(knowledge),
-                leftFiles: filesLeft, isPaused: isPaused))
+                leftFiles: filesLeft, lag: lag(at: now), isPaused: isPaused))
         if filesLeft == 0 { lastClean = wall }
     }
 }

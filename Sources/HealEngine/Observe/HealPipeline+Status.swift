@@ -21,10 +21,11 @@ public struct HealSurroundings: Sendable {
 extension HealPipeline {
     /// Everything at this moment, from memory: takes no lock on any file.
     public func status(_ surroundings: HealSurroundings) -> HealStatus {
-        sample()
         let (now, wall) = (time.now(), time.wallClock())
         let up = replicas.watch.states
         return state.withLock { state in
+            // Under one lock, or the figures would be of two moments.
+            state.sample(at: now, wall: wall)
             let active = state.ledger.active.filter { $0.value.plan != nil }
                 .map { activeHeal($0.key, $0.value, at: now) }.sorted { $0.gfid < $1.gfid }
             let backlog = state.backlog
@@ -65,7 +66,8 @@ extension HealPipeline {
             let isBehind = !state.ledger.behind.isEmpty && !isTarget
             let copyState: CopyStatus.State =
                 if !up[replica].isUp {
-                    .down
+                    // Before the first look nobody has tried to reach it.
+                    up[replica].wasHeard || state.hasCrawled ? .down : .unknown
                 } else if failed > 0 {
                     .failed
                 } else if isTarget {
@@ -81,8 +83,8 @@ extension HealPipeline {
                 rateBytesPerSecond: isTarget ? 0 : UInt64(state.ledger.meter.healedRate),
                 pending: PendingFiles(
                     data: isBehind ? state.ledger.behind.count : 0,
-                    metadata: state.ledger.otherKinds.values.count { $0.metadata > 0 },
-                    entry: state.ledger.otherKinds.values.count { $0.entry > 0 }),
+                    metadata: state.ledger.otherKinds.values.count { $0.counts.metadata > 0 },
+                    entry: state.ledger.otherKinds.values.count { $0.counts.entry > 0 }),
                 splitBrain: splitBrain, failed: failed,
                 lastClean: isBehind ? state.ledger.lastClean : time.wallClock())
         }
@@ -90,6 +92,10 @@ extension HealPipeline {
 }
 
 extension PipelineState {
+    mutating func sample(at now: MonotonicTime, wall: Timestamp) {
+        ledger.sample(knowledge, filesLeft: filesLeft, at: now, wall: wall, isPaused: isPaused)
+    }
+
     /// What is known to be behind; nothing when nothing is.
     var backlog: Backlog {
         guard filesLeft > 0 else { return Backlog() }
@@ -108,9 +114,10 @@ extension PipelineState {
         if quarantine.entries.values.contains(where: \.error.isSplitBrain) { return .splitBrain }
         if !quarantine.entries.isEmpty { return .failed }
         if !hasCrawled { return .unknown }
-        if filesLeft == 0 { return .clean }
+        // What this engine leaves alone is pending all the same.
+        if filesLeft == 0 { return ledger.otherKinds.isEmpty ? .clean : .behind }
         if isPaused || !isUp { return .behind }
-        if ledger.meter.etaQuality == .losingGround && ledger.lag(at: now) > .seconds(5) { return .losingGround }
+        if ledger.meter.etaQuality == .losingGround { return .losingGround }
         return ledger.lag(at: now) < .seconds(2) ? .inFlight : .healing
     }
 
