@@ -383,6 +383,8 @@ class StressNG:
     def complaint(self, folder, stressor):
         """(kind, sentence) unless it passes. Stressors run as they do for a user, in a folder of their own."""
         folder = tempfile.mkdtemp(prefix=stressor + "-", dir=folder)
+        # What the kernel remembers of an earlier stressor's killed workers is told once, by the next syncfs(2).
+        run("sync", "-f", folder, allowed=(0, 1))
         command = ["stress-ng", "--" + stressor, "2", "--timeout", "%ds" % self.seconds, "--verify", "--temp-path", folder]
         try:
             said = run(*command, *self.sizes, directory=folder, timeout=self.seconds + 60)
