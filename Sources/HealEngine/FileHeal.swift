@@ -210,8 +210,9 @@ struct FileHeal: Sendable {
             tally: tally, isStopping: { [context] in context.isStopping })
         for (sink, error) in openFailures { copy.drop(sink, error) }
         do throws(CopyInterruption) {
+            if replicas.replicaSet.ensuresDurability { try await copy.makeSourceDurable() }
             try await copy.run(plan)
-            try await copy.makeDurable(plan, ensuresSource: replicas.replicaSet.ensuresDurability)
+            try await copy.makeSinksDurable(plan)
         } catch {
             switch error {
             case .stopped: return report(.later(.stopping))

@@ -156,8 +156,8 @@ class Testbed:
                 if len(name) == 36:  # a writer's id; the rest is locks
                     shutil.rmtree(os.path.join(folder, name))
 
-    def stop(self, keep=False):
-        """Unmounts, ends what was started here, removes the scratch folder."""
+    def stop(self, keep=False, before_removal=None):
+        """Unmounts, ends what was started here, removes the scratch folder; `before_removal` is called before that."""
         if self.is_mounted():
             for _ in range(50):
                 if subprocess.run(["umount", self.mount_point], capture_output=True).returncode == 0:
@@ -175,6 +175,8 @@ class Testbed:
                 process.kill()
                 process.wait()
         shutil.rmtree(self.runtime, ignore_errors=True)
+        if before_removal:
+            before_removal()
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -1,12 +1,15 @@
 import TranslatorCore
 
 extension FileCopy {
-    /// fsync of the source, where marks promise durability, and then of the sinks: before the marks go, what they stood
-    /// for is on disk everywhere (DESIGN §3.3, step 5).
-    func makeDurable(_ plan: HealPlan, ensuresSource: Bool) async throws(CopyInterruption) {
-        if ensuresSource {
-            do throws(FopError) { try await fsync(source) } catch { throw .sourceFailed(error) }
-        }
+    /// fsync of the source before anything is copied: what the marks stand for was written before the inspection, and
+    /// its mark, which a new file's writer leaves to us, is on disk before any sink differs from what it had. What
+    /// comes later has marks of its own.
+    func makeSourceDurable() async throws(CopyInterruption) {
+        do throws(FopError) { try await fsync(source) } catch { throw .sourceFailed(error) }
+    }
+
+    /// fsync of the sinks: before the marks go, what they stood for is on disk everywhere (DESIGN §3.3, step 5).
+    func makeSinksDurable(_ plan: HealPlan) async throws(CopyInterruption) {
         let answers = await replicas.each(alive(plan.sinks.map(\.replica))) { [self] sink -> FopError? in
             do throws(FopError) { try await fsync(sink) } catch { return error }
             return nil

@@ -3,6 +3,10 @@
 public protocol LocalBrick: Translator {
     /// The brick's root, an absolute path.
     var brickDirectory: String { get }
+    /// Whether the brick's file system journals its metadata in the order in which it was changed, so that after a
+    /// power cut whatever is seen of a change includes every change before it: ext4 with a journal, xfs. False where
+    /// that is not known.
+    var ordersMetadata: Bool { get }
     /// What `trusted.glusterfs.volume-id` of the root says, once started; nil for a brick without one. That all bricks
     /// of a volume agree is for the mount to check.
     var volumeID: Gfid? { get }

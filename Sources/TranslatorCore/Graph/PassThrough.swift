@@ -12,6 +12,7 @@ extension Translator {
     public func dump() -> StateDump? { nil }
 
     public func forget(_ inode: Inode) { subvolumes.forEach { $0.forget(inode) } }
+    public func anticipate(_ fd: Fd) async { for subvolume in subvolumes { await subvolume.anticipate(fd) } }
     public func release(_ fd: Fd) async { for subvolume in subvolumes { await subvolume.release(fd) } }
     public func releasedir(_ fd: Fd) async { for subvolume in subvolumes { await subvolume.releasedir(fd) } }
 

@@ -57,6 +57,9 @@ public protocol Translator: AnyObject, Sendable {
     // Callbacks: the last use of an object by this graph.
     func forget(_ inode: Inode)
     func release(_ fd: Fd) async
+    /// The caller of `create` has its answer, and will use `fd` next: what its first use would wait for may be done
+    /// now. A hint, by the mount, after the reply is on its way; the file may be closed or gone already.
+    func anticipate(_ fd: Fd) async
     func releasedir(_ fd: Fd) async
 
     // Fops, in the order of gluster-wire.md §6.

@@ -41,11 +41,22 @@ extension BypassInodeState {
                 return .wait
             }
             guard opens > 0 else { return .replicate(.notOpen) }
-            phase = .opening
-            (hasEpochLock, closeAfterOpening, lostTargetWhileOpening) = (false, nil, false)
-            outcome.work = .open
+            startOpening(&outcome)
             return .wait
         }
+    }
+
+    private mutating func startOpening(_ outcome: inout Outcome) {
+        phase = .opening
+        (hasEpochLock, closeAfterOpening, lostTargetWhileOpening) = (false, nil, false)
+        outcome.work = .open
+    }
+
+    /// The first write will come at once: opens the epoch for it.
+    mutating func anticipate() -> Outcome {
+        var outcome = Outcome()
+        if phase == .closed && opens > 0 && detour == nil { startOpening(&outcome) }
+        return outcome
     }
 
     /// First come, first served between those that run alone and those that need not.

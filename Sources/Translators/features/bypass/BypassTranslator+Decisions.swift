@@ -32,6 +32,22 @@ extension BypassTranslator {
         decide(file) { state in ((), change(&state)) }
     }
 
+    /// The same for callers that nobody cancels and that wait for what follows: they do it themselves, where another
+    /// task would have to be woken for it.
+    func decideAndWork(
+        _ file: BypassInode, _ change: (inout BypassInodeState) -> BypassInodeState.Outcome
+    ) async {
+        var (outcome, woken) = file.guarded.withLock { guarded in
+            let outcome = change(&guarded.state)
+            return (outcome, outcome.wakes ? guarded.takeWaiters() : [])
+        }
+        let work = outcome.work
+        outcome.work = nil
+        if work != nil { active.add(file) }
+        act(on: outcome, file, woken)
+        if let work { await perform(work, file) }
+    }
+
     func act(on outcome: BypassInodeState.Outcome, _ file: BypassInode, _ woken: [BypassInode.Waiter]) {
         for epoch in outcome.closed { publish(epoch, of: file) }
         if let reason = outcome.drains { counters.closed(reason) }
@@ -45,8 +61,9 @@ extension BypassTranslator {
 
     private func publish(_ epoch: ClosedEpoch, of file: BypassInode) {
         if !epoch.isExact { counters.epochsInexact.count() }
-        if epoch.records > 0 {
-            backlog.withLock { $0.waiting.closed(epoch, of: file.gfid) }
+        // One without records waits too: its mark stands on the target until a healer has been there.
+        if epoch.records > 0 || epoch.isExact {
+            backlog.withLock { $0.waiting.closed(epoch, of: file.gfid, at: now) }
             updateLimit()
             sweepLater()
         }
@@ -57,16 +74,19 @@ extension BypassTranslator {
     func perform(_ job: JobQueue.Job) async {
         switch job {
         case .work(let work, let inode):
-            guard let file = context(inode) else { return }
-            switch work {
-            case .open: await openEpoch(file)
-            case .roll: await roll(file)
-            case .release(let lease): await release(file, lease: lease)
-            }
-            active.removeIfIdle(file)
+            if let file = context(inode) { await perform(work, file) }
         case .verify(let gfid): await verify(gfid)
         case .sweep: await sweep()
         }
+    }
+
+    private func perform(_ work: BypassInodeState.Work, _ file: BypassInode) async {
+        switch work {
+        case .open: await openEpoch(file)
+        case .roll: await roll(file)
+        case .release(let lease): await release(file, lease: lease)
+        }
+        active.removeIfIdle(file)
     }
 
     /// A deadline of `inode` has come.

@@ -11,8 +11,10 @@ extension BypassTranslator {
         case failed(unknown: Int32?)
     }
 
-    /// The one xattrop for all other replicas, and its fsync.
-    func markNextEpoch(_ fd: Fd, after opened: Int32) async -> Marking {
+    /// The one xattrop for all other replicas, and its fsync, which the mark of an `isEmpty` file can do without:
+    /// nothing of the epoch is seen after a power cut without its mark, and the healer syncs the target's file before
+    /// it copies.
+    func markNextEpoch(_ fd: Fd, after opened: Int32, isEmpty: Bool = false) async -> Marking {
         let counts: EpochCounts
         do throws(FopError) {
             counts = try await xattrop(.fd(fd), marks.opening)
@@ -31,7 +33,9 @@ extension BypassTranslator {
             )
             return .failed(unknown: counts.opened)
         }
-        guard replicaSet.ensuresDurability else { return .marked(counts) }
+        guard replicaSet.ensuresDurability, !(isEmpty && target.localBrick?.ordersMetadata == true) else {
+            return .marked(counts)
+        }
         do throws(FopError) {
             _ = try await target.fsync(FsyncRequest(fd: fd, dataOnly: false), in: ownFrame())
             return .marked(counts)

@@ -20,6 +20,12 @@ extension BypassTranslator {
         return reply
     }
 
+    /// Whoever makes a file writes to it: its epoch is opened before the first write asks for it.
+    public func anticipate(_ fd: Fd) async {
+        guard fd.flags.canWrite, let file = context(fd.inode) else { return }
+        await decideAndWork(file) { $0.anticipate() }
+    }
+
     private func counted(_ fd: Fd) {
         guard fd.inode.type == .regular else { return }
         fd.contexts.set(CountedOpen(), at: slot)
@@ -45,7 +51,7 @@ extension BypassTranslator {
     public func release(_ fd: Fd) async {
         if fd.contexts[slot] != nil, let file = context(fd.inode) {
             fd.contexts.set(nil, at: slot)
-            decide(file) { $0.closedFile(at: now) }
+            await decideAndWork(file) { $0.closedFile(at: now) }
             await finishLastClose(file)
         }
         await subvolume.release(fd)

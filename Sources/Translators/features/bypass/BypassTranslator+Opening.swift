@@ -126,7 +126,7 @@ extension BypassTranslator {
             let selfHeal = try? await tryLock(.fd(fd), on: targetPosition, domain: locks.selfHeal)
             if selfHeal == nil && needsSelfHealLock { throw EpochRefusal(.healing) }
             let marked: Result<EpochCounts, EpochRefusal>
-            do throws(EpochRefusal) { marked = .success(try await addEpoch(file, fd, to: counts)) } catch {
+            do throws(EpochRefusal) { marked = .success(try await addEpoch(file, fd, to: counts, size)) } catch {
                 marked = .failure(error)
             }
             if let selfHeal { await unlock(selfHeal, .fd(fd)) }
@@ -146,13 +146,14 @@ extension BypassTranslator {
     }
 
     private func addEpoch(
-        _ file: BypassInode, _ fd: Fd, to before: EpochCounts
+        _ file: BypassInode, _ fd: Fd, to before: EpochCounts, _ size: UInt64
     ) async throws(EpochRefusal) -> EpochCounts {
         if let levelling = marks.levelling(before) {
             _ = try await refusing(.failed) { () throws(FopError) in try await xattrop(.fd(fd), levelling) }
         }
         try await refusing(.noJournal) { () throws(FopError) in try file.observer!.epochOpening(file.gfid) }
-        switch await markNextEpoch(fd, after: before.opened) {
+        let isEmpty = size == 0 && before.pending.allSatisfy { $0.data == 0 }
+        switch await markNextEpoch(fd, after: before.opened, isEmpty: isEmpty) {
         case .marked(let counts):
             file.epochStarts(counts)
             file.observer!.epochOpened(file.gfid, generation: counts.opened)

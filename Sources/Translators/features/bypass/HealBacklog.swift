@@ -4,7 +4,8 @@ import TranslatorCore
 /// What this mount wrote to the target and no xattr says to be healed yet: bytes and age, per file. Decides, never
 /// acts.
 ///
-/// Only epochs with records count. A file keeps at most `samplesMax` of them; above that, neighbours are merged and
+/// An epoch that nothing was written in waits too, for its mark, but not one of which nobody knows whether it is marked
+/// at all. A file keeps at most `samplesMax` of them; above that, neighbours are merged and
 /// count as old as the elder, so that a lag is never shown too small.
 struct HealBacklog {
     static let samplesMax = 64
@@ -24,8 +25,9 @@ struct HealBacklog {
     /// Every file, and some that wait no more: in the order in which to look at them.
     private var order = Deque<Gfid>()
 
-    mutating func closed(_ epoch: ClosedEpoch, of gfid: Gfid) {
-        guard epoch.records > 0, let since = epoch.firstRecord else { return }
+    mutating func closed(_ epoch: ClosedEpoch, of gfid: Gfid, at now: MonotonicTime) {
+        guard epoch.records > 0 || epoch.isExact else { return }
+        let since = epoch.firstRecord ?? now
         if files[gfid] == nil { lineUp(gfid) }
         var samples = files[gfid] ?? []
         // Closes of two epochs may arrive out of order.

@@ -36,11 +36,12 @@ extension KernelSpan {
 
 /// Where the locks of one (inode, kind, domain) are in the kernel: which lock file, and which 4 GiB of its offsets.
 ///
-/// There are 1,024 files; 31 bits more choose the region. Two places that fall together, 41 bits alike, wait for each
-/// other for nothing; they never lose a lock, because a process keeps its union by region. All processes must compute
-/// the same, so a change here needs another name for the directory.
+/// There are 256 files, few enough that a process keeps open what it has opened: opening one and watching it costs more
+/// than a lock. 31 bits more choose the region. Two places that fall together, 39 bits alike, wait for each other for
+/// nothing; they never lose a lock, because a process keeps its union by region. All processes must compute the same, so
+/// a change here needs another name for the directory.
 struct LockPlace: Hashable, Sendable {
-    static let fileCount = 1024
+    static let fileCount = 256
     let file: Int
     let region: UInt64
 

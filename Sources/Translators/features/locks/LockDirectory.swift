@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 import TranslatorCore
 
-/// The lock files of a brick: `.glusterfs/bypass/locks/000` to `3ff`, those of POSIX locks in `posix/`, and who hears
+/// The lock files of a brick: `.glusterfs/bypass/locks/000` to `0ff`, those of POSIX locks in `posix/`, and who hears
 /// the knocks at them.
 ///
 /// The numbered ones hold no state, are made when the brick is first opened so that a full disk refuses no lock, and

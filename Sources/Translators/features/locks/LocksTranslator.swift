@@ -41,8 +41,8 @@ public final class LocksTranslator: Translator {
         let state = Mutex(Stripe())
     }
     static let stripeCount = 64
-    /// Lock files without locks that a stripe keeps open.
-    static let idleFilesMax = 4
+    /// Lock files without locks that a stripe keeps open: all of its own.
+    static let idleFilesMax = LockPlace.fileCount / stripeCount
     static let idlePosixFilesMax = 1
 
     public let volume: Volume

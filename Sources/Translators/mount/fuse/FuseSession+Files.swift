@@ -66,6 +66,7 @@ extension FuseSession {
             return try await openExisting(create, parent, call)
         }
         replyCreated(iatt, fd, call)
+        await top.anticipate(fd)
     }
 
     private func replyCreated(_ iatt: Iatt, _ fd: Fd, _ call: FuseCall) {

@@ -9,6 +9,8 @@ final class PosixBrick: Sendable {
     let root: BrickObject
     private let identity: Mutex<Gfid?>
     let xattropLocks: XattropLocks
+    /// Of the file system, as found at the start.
+    let ordersMetadata: Bool
     let directories = DescriptorCache(entriesMax: 1024)
     /// For anonymous fds.
     let files = DescriptorCache(entriesMax: 1024)
@@ -18,6 +20,7 @@ final class PosixBrick: Sendable {
     init(root: BrickObject, volumeID: Gfid?, xattropLocks: XattropLocks, presence: Descriptor) {
         identity = Mutex(volumeID)
         (self.root, self.xattropLocks, self.presence) = (root, xattropLocks, presence)
+        ordersMetadata = OrderedMetadata.isKept(by: root)
     }
 
     var volumeID: Gfid? { identity.withLock { $0 } }

@@ -16,6 +16,7 @@ public final class PosixTranslator: LocalBrick {
 
     public let volume: Volume
     public let brickDirectory: String
+    public var ordersMetadata: Bool { (try? brick.ordersMetadata) ?? false }
     let settings: PosixSettings
     let openFiles = OpenFileTable()
     /// True after a failed health check, for good: until a restart every fop answers ENOTCONN.

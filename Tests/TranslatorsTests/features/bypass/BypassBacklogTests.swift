@@ -179,10 +179,10 @@ extension BypassTests {
 
     @Test func `bytes and age are those of what is not healed`() {
         var backlog = HealBacklog()
-        backlog.closed(epoch(1, bytes: 10, at: 100), of: gfid)
-        backlog.closed(epoch(3, bytes: 30, at: 120), of: gfid)
-        backlog.closed(epoch(2, bytes: 20, at: 110), of: gfid)
-        backlog.closed(.unknown(generation: 4), of: gfid)
+        backlog.closed(epoch(1, bytes: 10, at: 100), of: gfid, at: MonotonicTime(nanoseconds: 0))
+        backlog.closed(epoch(3, bytes: 30, at: 120), of: gfid, at: MonotonicTime(nanoseconds: 0))
+        backlog.closed(epoch(2, bytes: 20, at: 110), of: gfid, at: MonotonicTime(nanoseconds: 0))
+        backlog.closed(.unknown(generation: 4), of: gfid, at: MonotonicTime(nanoseconds: 0))
         #expect(backlog.bytes == 60 && backlog.lag(of: gfid, at: time(130)) == .seconds(30))
         let news = [backlog.healed(gfid, through: 1), backlog.healed(gfid, through: 1)]
         #expect(news == [true, false])
@@ -197,7 +197,8 @@ extension BypassTests {
         var healed: Int32 = 0
         for generation in Int32(1)...500 {
             let bytes = UInt64.random(in: 1...1_000, using: &random)
-            backlog.closed(epoch(generation, bytes: bytes, at: Int64(generation)), of: gfid)
+            backlog.closed(
+                epoch(generation, bytes: bytes, at: Int64(generation)), of: gfid, at: MonotonicTime(nanoseconds: 0))
             exact.append((generation, Int64(generation), bytes))
             if Int.random(in: 0..<20, using: &random) == 0 {
                 healed = Int32.random(in: healed...generation, using: &random)
@@ -218,7 +219,9 @@ extension BypassTests {
         var backlog = HealBacklog()
         let gfids = (1...10).map { Gfid(high: 0, low: UInt64($0)) }
         for round in Int32(1)...1_000 {
-            for gfid in gfids { backlog.closed(epoch(round, bytes: 1, at: 1), of: gfid) }
+            for gfid in gfids {
+                backlog.closed(epoch(round, bytes: 1, at: 1), of: gfid, at: MonotonicTime(nanoseconds: 0))
+            }
             for gfid in gfids.dropFirst(3) { backlog.healed(gfid, through: round) }
         }
         let waiting = Set(gfids.prefix(3))

@@ -1,0 +1,166 @@
+"""The power goes while new files are written: what of a file is on disk has its mark on disk.
+
+The marks of new files are not synced one by one (the file system's journal keeps them before the data), so it is the
+file system that is cut off here: each brick is an ext4 of its own in a loop device, and EXT4_IOC_SHUTDOWN ends it
+without writing anything more, as xfstests do. The mount and the healer die with kill -9 at the same moment. Then the
+journals of the file systems are replayed by mounting them again, and every file whose copies differ must be marked on
+one of them.
+"""
+import argparse
+import array
+import fcntl
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from testbed import Testbed, TestbedError  # noqa: E402
+
+SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
+NO_LOG_FLUSH = 2
+PENDING = "trusted.afr."
+
+
+class LoopBricks:
+    """One ext4 for each brick, in files of `folder`; mounted where the testbed wants its bricks."""
+
+    def __init__(self, folder, bricks, mebibytes=192):
+        self.places = []
+        for number, brick in enumerate(bricks):
+            image = os.path.join(folder, "image%d" % number)
+            with open(image, "wb") as file:
+                file.truncate(mebibytes << 20)
+            subprocess.run(["mkfs.ext4", "-q", "-F", "-I", "512", image], check=True, capture_output=True)
+            self.places.append((image, brick))
+
+    def mount(self):
+        for image, brick in self.places:
+            # A short commit interval: more transactions, and more places for the cut.
+            subprocess.run(["mount", "-o", "loop,commit=1", image, brick], check=True)
+
+    def unmount(self):
+        for _, brick in self.places:
+            subprocess.run(["umount", brick], capture_output=True)
+
+    def cut(self):
+        for _, brick in self.places:
+            descriptor = os.open(brick, os.O_RDONLY)
+            try:
+                fcntl.ioctl(descriptor, SHUTDOWN, array.array("I", [NO_LOG_FLUSH]))
+            finally:
+                os.close(descriptor)
+
+
+def copies(brick):
+    """gfid -> path of every regular file in the brick, by its handle: its names may have got lost on the way."""
+    found = {}
+    for top, folders, files in os.walk(os.path.join(brick, ".glusterfs")):
+        folders[:] = [name for name in folders if len(name) == 2]
+        for name in files:
+            path = os.path.join(top, name)
+            if len(name) == 36 and os.path.isfile(path) and not os.path.islink(path):
+                found[name] = path
+    return found
+
+
+def is_marked(path):
+    """Whether this copy accuses another one's data, or is dirty."""
+    for key in os.listxattr(path):
+        if key.startswith(PENDING) and not key.startswith(PENDING + "bypass"):
+            if os.getxattr(path, key)[:4] != bytes(4):
+                return True
+    return False
+
+
+def unmarked_differences(bricks):
+    """Files that both bricks have, with different bytes, and neither copy says so."""
+    ours, theirs = (copies(brick) for brick in bricks)
+    both = sorted(set(ours) & set(theirs))
+    bad = []
+    for name in both:
+        with open(ours[name], "rb") as a, open(theirs[name], "rb") as b:
+            if a.read() != b.read() and not (is_marked(ours[name]) or is_marked(theirs[name])):
+                bad.append(name)
+    return len(both), bad
+
+
+def write_until_the_end(mount_point, seed):
+    """New files of all sizes, some synced: in a process of its own, because the cut leaves it with errors."""
+    child = os.fork()
+    if child:
+        return child
+    chance = random.Random(seed)
+    try:
+        number = 0
+        while True:
+            path = os.path.join(mount_point, "file%d" % number)
+            number += 1
+            with open(path, "wb", buffering=0) as file:
+                for _ in range(chance.randint(1, 3)):
+                    file.write(chance.randbytes(chance.choice([100, 4096, 20000, 100000])))
+                    if chance.random() < 0.2:
+                        file.seek(chance.choice([0, 4096, 65536]))
+                if chance.random() < 0.1:
+                    os.fsync(file.fileno())
+            if number > 40 and chance.random() < 0.2:
+                os.unlink(os.path.join(mount_point, "file%d" % chance.randrange(number - 30)))
+    except OSError:
+        pass
+    finally:
+        os._exit(0)
+
+
+def one_round(seed):
+    chance = random.Random(seed)
+    testbed = Testbed()
+    loops = None
+    child = 0
+    try:
+        loops = LoopBricks(testbed.folder, testbed.bricks)
+        loops.mount()
+        testbed.start_healer()
+        testbed.start_mount()
+        child = write_until_the_end(testbed.mount_point, seed)
+        time.sleep(chance.uniform(0.5, 3))
+        loops.cut()
+        testbed.kill_mount()
+        testbed.kill_healer()
+        os.waitpid(child, 0)
+        child = 0
+        loops.unmount()
+        loops.mount()
+        count, bad = unmarked_differences(testbed.bricks)
+        if bad:
+            raise TestbedError("of %d files, these differ without a mark: %s" % (count, " ".join(bad[:5])))
+        return count
+    finally:
+        if child:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+        testbed.stop(before_removal=loops.unmount if loops else None)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    arguments = parser.parse_args()
+    print("power-cut: seed %d" % arguments.seed, flush=True)
+    failed = 0
+    for number in range(arguments.rounds):
+        try:
+            began = time.monotonic()
+            count = one_round(arguments.seed + number)
+            print("ok: cut after %d files, %.1f s in all" % (count, time.monotonic() - began), flush=True)
+        except (TestbedError, OSError, subprocess.CalledProcessError) as error:
+            failed += 1
+            print("FAILED: seed %d: %s" % (arguments.seed + number, error), flush=True)
+    print("power-cut: %d passed, %d failed" % (arguments.rounds - failed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
