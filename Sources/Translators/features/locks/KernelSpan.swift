@@ -38,8 +38,8 @@ extension KernelSpan {
 ///
 /// There are 256 files, few enough that a process keeps open what it has opened: opening one and watching it costs more
 /// than a lock. 31 bits more choose the region. Two places that fall together, 39 bits alike, wait for each other for
-/// nothing; they never lose a lock, because a process keeps its union by region. All processes must compute the same, so
-/// a change here needs another name for the directory.
+/// nothing; they never lose a lock, because a process keeps its union by region. All processes must compute the same,
+/// so a change here needs another name for the directory.
 struct LockPlace: Hashable, Sendable {
     static let fileCount = 256
     let file: Int
