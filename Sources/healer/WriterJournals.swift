@@ -10,6 +10,8 @@ final class WriterJournals: ExplanationSource, WriterWatch {
     private struct Life {
         var isAlive = true
         var diedAt: MonotonicTime?
+        /// Its death was handed on by `look`: a heal that asks for its life may be the first to notice.
+        var isTold = false
     }
     let replicaSet: UInt16
     /// By replica; nil where the brick is not on this machine.
@@ -40,7 +42,8 @@ final class WriterJournals: ExplanationSource, WriterWatch {
         for reader in readers.compactMap(\.self) {
             do throws(JournalError) {
                 for journal in try reader.journals() {
-                    if noticed(journal.writer, isAlive: journal.isAlive) { died.append(journal.writer) }
+                    notice(journal.writer, isAlive: journal.isAlive)
+                    if isNews(journal.writer) { died.append(journal.writer) }
                 }
                 guard !died.isEmpty || isFirstLook(reader) else { continue }
                 for dead in try reader.deadJournals() where dead.replicaSet == replicaSet {
@@ -56,18 +59,23 @@ final class WriterJournals: ExplanationSource, WriterWatch {
     private let looked = Mutex<Set<String>>([])
     private func isFirstLook(_ reader: JournalReader) -> Bool { looked.withLock { $0.insert(reader.brick).inserted } }
 
-    /// True when it was alive, or not known, until now.
-    private func noticed(_ writer: Gfid, isAlive: Bool) -> Bool {
+    private func notice(_ writer: Gfid, isAlive: Bool) {
         let now = time.now()
-        return lives.withLock { lives in
-            let before = lives[writer]
+        lives.withLock { lives in
             if isAlive {
                 lives[writer] = Life()
-            } else if before?.diedAt == nil {
+            } else if lives[writer]?.diedAt == nil {
                 lives[writer] = Life(isAlive: false, diedAt: now)
-                return true
             }
-            return false
+        }
+    }
+
+    /// Whether it is dead and nobody was told yet.
+    private func isNews(_ writer: Gfid) -> Bool {
+        lives.withLock { lives in
+            guard let life = lives[writer], life.diedAt != nil, !life.isTold else { return false }
+            lives[writer]!.isTold = true
+            return true
         }
     }
 
@@ -84,7 +92,7 @@ final class WriterJournals: ExplanationSource, WriterWatch {
         } else {
             isAlive = subscriber.withLock { $0?.writers[writer] != nil }
         }
-        _ = noticed(writer, isAlive: isAlive)
+        notice(writer, isAlive: isAlive)
         return lives.withLock { $0[writer]?.diedAt }.map { .dead(since: $0) } ?? .alive
     }
 
