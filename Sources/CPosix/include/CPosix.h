@@ -87,6 +87,9 @@ static inline int cposix_renameat2(int from, const char *old, int to, const char
 static inline unsigned int cposix_major(uint64_t device) { return major(device); }
 static inline unsigned int cposix_minor(uint64_t device) { return minor(device); }
 static inline uint64_t cposix_makedev(unsigned int major, unsigned int minor) { return makedev(major, minor); }
+static inline int cposix_statx(int fd, unsigned int mask, struct statx *status) {
+    return statx(fd, "", AT_EMPTY_PATH, mask, status);
+}
 static inline int cposix_o_tmpfile(void) { return O_TMPFILE; }
 static inline unsigned long cposix_fs_ioc_fiemap(void) { return FS_IOC_FIEMAP; }
 static inline long cposix_utime_omit(void) { return UTIME_OMIT; }

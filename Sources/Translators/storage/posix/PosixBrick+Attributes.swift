@@ -27,6 +27,23 @@ extension PosixBrick {
     }
 }
 
+extension BrickObject {
+    /// The attributes but for times, which stay zero. Whoever asks for times makes the next write record finer ones
+    /// (Linux 6.13, multigrain timestamps): a transaction of the file system each, which takes a quarter of its speed
+    /// from a program that writes and syncs.
+    func timelessIatt(_ gfid: Gfid) throws(FopError) -> Iatt {
+        var status = statx()
+        let wanted = UInt32(STATX_BASIC_STATS) & ~UInt32(STATX_ATIME | STATX_MTIME | STATX_CTIME)
+        try PosixCall.run { cposix_statx(number, wanted, &status) }
+        var iatt = Iatt()
+        (iatt.gfid, iatt.mode) = (gfid, UInt32(status.stx_mode))
+        iatt.nlink = iatt.isDirectory ? status.stx_nlink : max(status.stx_nlink, 1) - 1
+        (iatt.uid, iatt.gid) = (status.stx_uid, status.stx_gid)
+        (iatt.size, iatt.blocks, iatt.blockSize) = (status.stx_size, status.stx_blocks, status.stx_blksize)
+        return iatt
+    }
+}
+
 extension Iatt {
     init(_ status: stat, gfid: Gfid) {
         self.init()

@@ -111,12 +111,12 @@ extension PosixTranslator {
         return try file(fd)
     }
 
+    /// The attributes come without times: see `timelessIatt`.
     public func fsync(_ request: FsyncRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
         let file = try file(request.fd)
-        return AttributesReply(
-            attributes: try brick.changing(file, request.fd.inode.gfid, [], frame) { () throws(FopError) in
-                _ = try PosixCall.run { request.dataOnly ? fdatasync(file.number) : Glibc.fsync(file.number) }
-            })
+        _ = try PosixCall.run { request.dataOnly ? fdatasync(file.number) : Glibc.fsync(file.number) }
+        let iatt = try file.timelessIatt(request.fd.inode.gfid)
+        return AttributesReply(attributes: PrePostIatt(pre: iatt, post: iatt))
     }
 
     public func fallocate(_ request: FallocateRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
