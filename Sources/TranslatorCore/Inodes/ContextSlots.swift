@@ -5,7 +5,7 @@ import Synchronization
 /// A translator reads and writes its own place only, by `volume.slot`. The objects die with the inode or fd: that is
 /// GlusterFS's `inode_ctx`/`fd_ctx` with ARC as the destructor; `forget` and `release` are for work beyond memory.
 public struct ContextSlots: ~Copyable, Sendable {
-    private let objects = Mutex<[(any AnyObject & Sendable)?]>([])
+    @usableFromInline let objects = Mutex<[(any AnyObject & Sendable)?]>([])
 
     public init() {}
 
@@ -32,7 +32,8 @@ public struct ContextSlots: ~Copyable, Sendable {
         }
     }
 
-    /// The object at `slot` as the type that its translator always puts there.
+    /// The object at `slot` as the type that its translator always puts there. Inlined: every fop of every layer asks.
+    @inlinable
     public func context<Context: AnyObject & Sendable>(at slot: Int, as: Context.Type = Context.self) -> Context? {
         objects.withLock { slot < $0.count ? $0[slot].map { unsafeDowncast($0, to: Context.self) } : nil }
     }

@@ -28,6 +28,14 @@ extension ReplicateTranslator {
     public func readv(_ request: ReadRequest, in frame: Frame) async throws(FopError) -> ReadReply {
         let fd = fd(request.fd)
         let inner = ReadRequest(fd: fd.inner, offset: request.offset, bytes: request.bytes, xdata: request.xdata)
+        // The hot path: what is known needs no lists of replicas.
+        if let replica = knownReader(fd.inode, in: frame), fd.isOpen(on: replica) {
+            do throws(FopError) {
+                return try await replicas[replica].readv(inner, in: frame)
+            } catch {
+                guard error.isAboutReplica else { throw error }
+            }
+        }
         return try await read(.fd(fd), { $0.data }, in: frame) { replica throws(FopError) in
             try await ensureOpen(fd, on: replica, in: frame)
             return try await replicas[replica].readv(inner, in: frame)

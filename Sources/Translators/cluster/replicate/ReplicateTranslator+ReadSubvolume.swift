@@ -26,6 +26,40 @@ extension ReplicateTranslator {
         return volume.environment.time.now() - known.at < Self.readableBelieved ? known.replicas : nil
     }
 
+    /// The replica to read content from first, where who may be read is known and that one is good and up: what
+    /// `read` would choose, without an allocation. Nil: ask, or look for another.
+    func knownReader(_ inode: Inode, in frame: Frame) -> Int? {
+        guard let context: ReplicaInode = inode.contexts.context(at: slot) else { return nil }
+        let now = volume.environment.time.now()
+        let choice: (replica: Int, generation: UInt64)? = state.withLock { state in
+            let (connections, settings) = (state.connections, state.settings)
+            if settings.readsNeedQuorum && !settings.quorum.isMet(by: connections.up) { return nil }
+            let replica = first(for: inode, in: frame, settings)
+            return connections.up[replica] ? (replica, connections.generation) : nil
+        }
+        guard let choice else { return nil }
+        let isGood = context.state.withLock { state in
+            guard let known = state.readable, known.generation == choice.generation else { return false }
+            return now - known.at < Self.readableBelieved && known.replicas.data[choice.replica]
+        }
+        return isGood ? choice.replica : nil
+    }
+
+    /// Whom to read where all are good.
+    private func first(for inode: Inode, in frame: Frame, _ settings: ReplicateSettings) -> Int {
+        settings.favorite ?? hashed(inode, in: frame, settings)
+    }
+
+    private func hashed(_ inode: Inode, in frame: Frame, _ settings: ReplicateSettings) -> Int {
+        let mixed =
+            switch settings.readHashMode {
+            case 0: UInt64(0)
+            case 2: inode.gfid.low &+ UInt64(truncatingIfNeeded: frame.caller.pid)
+            default: inode.gfid.low
+            }
+        return Int(mixed % UInt64(replicas.count))
+    }
+
     /// Asks all replicas that are up.
     @discardableResult
     func refresh(_ target: ReplicaTarget, in frame: Frame) async throws(FopError) -> ReadableReplicas {
@@ -83,18 +117,8 @@ extension ReplicateTranslator {
     /// The good replicas in the order in which to try them.
     func order(_ good: [Bool], for inode: Inode, in frame: Frame, _ settings: ReplicateSettings) -> [Int] {
         let others = good.indices.filter { good[$0] }
-        let first: Int
-        if let favorite = settings.favorite, good[favorite] {
-            first = favorite
-        } else {
-            let mixed =
-                switch settings.readHashMode {
-                case 0: UInt64(0)
-                case 2: inode.gfid.low &+ UInt64(truncatingIfNeeded: frame.caller.pid)
-                default: inode.gfid.low
-                }
-            first = Int(mixed % UInt64(good.count))
-        }
+        var first = first(for: inode, in: frame, settings)
+        if !good[first], settings.favorite == first { first = hashed(inode, in: frame, settings) }
         return good[first] ? [first] + others.filter { $0 != first } : others
     }
 

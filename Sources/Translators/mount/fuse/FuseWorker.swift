@@ -72,7 +72,11 @@ struct FuseWorker: ~Copyable {
             if request.known?.hasReply ?? true { queue.reply(call.unique, error: .notConnected) }
             return
         }
-        if request.known == .write { return write(&reader, bytes: bytes, call) }
+        switch request.known {
+        case .write: return write(&reader, bytes: bytes, call)
+        case .read: return read(&reader, bytes: bytes, call)
+        default: break
+        }
         other(request, bytes: bytes, call)
     }
 
@@ -85,6 +89,15 @@ struct FuseWorker: ~Copyable {
         }
         let payload = Payload(takeDraft().freeze(count: write.bytes))
         start(call) { [session] in await session.write(write, payload, call) }
+    }
+
+    /// As `other` does it, without the detour through a value that holds any request.
+    private func read(_ reader: inout ByteReader, bytes: Int, _ call: FuseCall) {
+        guard bytes <= header.count, let read = try? FuseRead(from: &reader) else {
+            queue.reply(call.unique, error: .invalid)
+            return
+        }
+        start(call) { [session] in await session.read(read, call) }
     }
 
     private mutating func takeDraft() -> IobufDraft {
