@@ -29,6 +29,13 @@ final class JournalSegment: @unchecked Sendable {
     }
     deinit { munmap(base, bytes) }
 
+    /// Has the kernel map every page for writing, so that no store into a fresh one waits for a fault, some 10
+    /// microseconds in the file system. For segments made ahead, off the path of writes; a kernel before 5.14 refuses,
+    /// and then the stores fault.
+    func populate() { madvise(base, bytes, Self.populateForWriting) }
+    /// MADV_POPULATE_WRITE (linux/mman.h), which Debian 12's C library does not name.
+    private static let populateForWriting: Int32 = 23
+
     private static func mapped(_ path: String, bytes: Int) throws(JournalError) -> UnsafeMutableRawPointer {
         let descriptor = cposix_open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .system("cannot create the journal segment", path) }

@@ -27,6 +27,7 @@ extension JournalWriter {
         while let number = state.withLock({ $0.spare == nil ? takeNumber(&$0) : nil }) {
             do throws(JournalError) {
                 let segment = try JournalSegment(header: header(number), directory: directory)
+                segment.populate()
                 let isTaken = state.withLock { offer(segment, &$0) }
                 if !isTaken { unlink(path(number)) }
                 if complained { log.write(.info, volume: "journal") { "\(directory) has room again" } }

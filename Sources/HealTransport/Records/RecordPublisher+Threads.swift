@@ -2,10 +2,12 @@ import HealProtocol
 import Synchronization
 import TranslatorCore
 
-/// The publishing thread: takes what the writers queued, as often as once a millisecond, and beats every second.
+/// The publishing thread: takes what the writers queued, a hundred times a second, and beats every second.
 extension RecordPublisher {
-    /// Between two looks at the queue while there is traffic: nobody needs to wake the thread meanwhile.
-    private static let busyInterval = Duration.milliseconds(1)
+    /// Between two looks at the queue while there is traffic. Records of ranges can wait that long, because nobody
+    /// copies them before their epoch's close; a close, or a file that is wanted now, wakes the thread. A look for each
+    /// record would take the processor away from the write that comes next.
+    private static let busyInterval = Duration.milliseconds(10)
     /// Messages kept for a healer that is slow; PUB drops beyond.
     private static let streamQueueMax = 200_000
 
@@ -48,7 +50,7 @@ extension RecordPublisher {
         stream.close(lingering: .milliseconds(500))  // the last closes may still be on their way
     }
 
-    /// With traffic, a millisecond. Without, until somebody has something.
+    /// With traffic, a while. Without, until somebody has something.
     private func rest(wasIdle: Bool, until nextBeat: MonotonicTime, _ clock: SystemTimeSource) {
         guard wasIdle else {
             publishWakeup.wait(timeout: Self.busyInterval)

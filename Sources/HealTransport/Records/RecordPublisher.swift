@@ -143,7 +143,8 @@ extension RecordPublisher {
             boot: identity.boot, gfid: gfid, generation: generation, sequence: sequence, kind: kind)
     }
 
-    /// Queues a record for the publishing thread, and wakes that at most once until it sleeps again.
+    /// Queues a record for the publishing thread, and wakes that where it sleeps, or where somebody waits for the
+    /// record.
     private func push(_ record: QueuedRecord) {
         let mustWake: Bool = state.withLock { state in
             if record.sequence > 0 { state.ledger.end(record.gfid.firstByte, sequence: record.sequence) }
@@ -156,7 +157,7 @@ extension RecordPublisher {
                 state.droppedThrough[byte] = max(state.droppedThrough[byte], record.sequence)
             }
             defer { state.isAsleep = false }
-            return state.isAsleep
+            return state.isAsleep || record.kind != .range || state.pending.count == options.queueMax / 2
         }
         if mustWake { publishWakeup.signal() }
     }
