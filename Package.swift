@@ -39,6 +39,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("xxhash"), .linkedLibrary("z"), .linkedLibrary("crypto")]),
         .target(name: "CAllocationCount"),
         .target(name: "CLastWords"),
+        .target(name: "CPayloadPath"),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
 
         // What every translator stands on. Knows no translator, no heal, no socket; imports no third-party package.
@@ -75,7 +76,9 @@ let package = Package(
         // Fakes for the true edges only: disk, network, kernel, clock.
         .target(
             name: "TranslatorTesting",
-            dependencies: ["TranslatorCore", "ReplicaState", "Translators", "CPosix", "CAllocationCount"],
+            dependencies: [
+                "TranslatorCore", "ReplicaState", "Translators", "CPosix", "CAllocationCount", "CPayloadPath",
+            ],
             swiftSettings: swift),
 
         // What volmount and healer have as processes: a log file, a refusal in one sentence.
@@ -175,6 +178,11 @@ let package = Package(
                 "volmount", "FuseMount", "FuseProtocol", "Translators", "TranslatorCore", "TranslatorTesting", "CPosix",
             ],
             swiftSettings: swift),
+        // Nanoseconds of the small steps; not a product. `Benchmarks/run micro` builds and runs it.
+        .executableTarget(
+            name: "MicroBenchmark",
+            dependencies: ["TranslatorCore", "TranslatorTesting", "HealProtocol", "HealTransport", "CPosix"],
+            path: "Benchmarks/Micro", swiftSettings: swift),
         .testTarget(
             name: "TidyTests", dependencies: ["TranslatorCore", "Translators", "CPosix"], swiftSettings: swift),
     ]

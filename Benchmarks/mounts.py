@@ -1,8 +1,7 @@
 """4 KiB random and 1 MiB sequential I/O, and file creation, on: the plain directory ("local"), libfuse's passthrough_ll
 ("C FUSE") in the same cache mode, the genuine GlusterFS replica 2 mount, and ours with bypass. Rounds are interleaved;
-medians and ratios are printed, and held against thresholds.json.
+medians and ratios are printed.
 """
-import argparse
 import json
 import os
 import shutil
@@ -145,63 +144,46 @@ def create_files(path, milliseconds):
     return count / took
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--milliseconds", type=int, default=1500, help="of each job in each round")
-    parser.add_argument("--cache-mode", choices=["write-through", "writeback-cache"], default="write-through")
-    parser.add_argument("--quick", action="store_true", help="two short rounds")
-    parser.add_argument("--only", default="", help="jobs to run, by comma")
-    parser.add_argument("--check", action="store_true", help="exit code 1 when a ratio is under its threshold")
-    arguments = parser.parse_args()
-    if arguments.quick:
-        arguments.rounds, arguments.milliseconds = 2, 800
-    writeback = arguments.cache_mode == "writeback-cache"
+def run(rounds, milliseconds, cache_mode, only=(), without=()):
+    """Prints operations per second and ratios; answers {job: {other system: ratio}}."""
+    writeback = cache_mode == "writeback-cache"
     folder = tempfile.mkdtemp(prefix="bench-", dir=os.environ.get("SCRATCH"))
     systems = []
-    for kind in (Local, CFuse, GlusterFS, Bypass):
-        try:
-            systems.append(kind(folder, writeback))
-        except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-            if kind in (Local, Bypass):
-                raise
-            print("left out: %s: %s" % (kind.name, error))
-    jobs = [name for name in [*JOBS, "create-4k"] if not arguments.only or name in arguments.only.split(",")]
-    figures = {(system.name, job): [] for system in systems for job in jobs}
+    jobs = [name for name in [*JOBS, "create-4k"] if not only or name in only]
+    figures = {}
     try:
+        for kind in (Local, CFuse, GlusterFS, Bypass):
+            if kind.name in without:
+                continue
+            try:
+                systems.append(kind(folder, writeback))
+            except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+                if kind in (Local, Bypass):
+                    raise
+                print("left out: %s: %s" % (kind.name, error))
+        figures = {(system.name, job): [] for system in systems for job in jobs}
         for system in systems:
             with open(os.path.join(system.path, "file"), "wb") as file:
                 for _ in range(FILE_MIB):
                     file.write(os.urandom(1 << 20))
                 os.fsync(file.fileno())
-        for number in range(arguments.rounds):
+        for number in range(rounds):
             for job in jobs:
                 for system in systems:
-                    run = create_files if job == "create-4k" else (lambda path, ms: fio(path, JOBS[job], ms))
-                    figures[system.name, job].append(run(system.path, arguments.milliseconds))
-            print("round %d of %d done" % (number + 1, arguments.rounds), file=sys.stderr, flush=True)
+                    work = create_files if job == "create-4k" else (lambda path, ms: fio(path, JOBS[job], ms))
+                    figures[system.name, job].append(work(system.path, milliseconds))
+            print("round %d of %d done" % (number + 1, rounds), file=sys.stderr, flush=True)
     finally:
         for system in systems:
             system.stop()
         shutil.rmtree(folder, ignore_errors=True)
     medians = {key: statistics.median(values) for key, values in figures.items()}
     others = [system.name for system in systems if system.name != "bypass"]
-    print("%s, %d rounds, medians of operations per second" % (arguments.cache_mode, arguments.rounds))
+    print("%s, %d rounds, medians of operations per second" % (cache_mode, rounds))
     print("%-16s" % "" + "".join("%12s" % system.name for system in systems) + "".join("%12s" % ("/ " + name) for name in others))
-    with open(os.path.join(REPOSITORY, "Benchmarks", "thresholds.json")) as file:
-        thresholds = json.load(file)[arguments.cache_mode]
-    under = []
+    ratios = {}
     for job in jobs:
-        mine = medians["bypass", job]
+        ratios[job] = {name: medians["bypass", job] / medians[name, job] for name in others}
         print("%-16s" % job + "".join("%12.0f" % medians[system.name, job] for system in systems)
-              + "".join("%12.2f" % (mine / medians[name, job]) for name in others))
-        for name, least in thresholds.get(job, {}).items():
-            if (name, job) in medians and mine / medians[name, job] < least:
-                under.append("%s is %.2f of %s, the threshold is %.2f" % (job, mine / medians[name, job], name, least))
-    for line in under:
-        print("under: " + line)
-    sys.exit(1 if under and arguments.check else 0)
-
-
-if __name__ == "__main__":
-    main()
+              + "".join("%12.2f" % ratios[job][name] for name in others))
+    return ratios

@@ -27,7 +27,10 @@ import Testing
         ),
         ("HealTransport", ["TranslatorCore", "HealProtocol", "CZeroMQ"]),
         ("HealEngine", pure.subtracting(["FuseProtocol"]).union(["TranslatorCore"]).union(collections)),
-        ("TranslatorTesting", pure.union(["TranslatorCore", "Translators", "HealEngine", "CAllocationCount"])),
+        (
+            "TranslatorTesting",
+            pure.union(["TranslatorCore", "Translators", "HealEngine", "CAllocationCount", "CPayloadPath"])
+        ),
         ("DaemonProcess", ["TranslatorCore", "ArgumentParser", "CLastWords", "Logging"]),
         (
             "volmount",
