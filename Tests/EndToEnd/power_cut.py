@@ -1,7 +1,8 @@
-"""The power goes while new files are written: what of a file is on disk has its mark on disk.
+"""The power goes while files are written: what of a file is on disk has its mark on disk.
 
-The marks of new files are not synced one by one (the file system's journal keeps them before the data), so it is the
-file system that is cut off here: each brick is an ext4 of its own in a loop device, and EXT4_IOC_SHUTDOWN ends it
+The marks of new files are not synced one by one (the file system's journal keeps them before the data), nor are those
+of a file that is written all the time (an older one is on disk), so it is the file
+system that is cut off here: each brick is an ext4 of its own in a loop device, and EXT4_IOC_SHUTDOWN ends it
 without writing anything more, as xfstests do. The mount and the healer die with kill -9 at the same moment. Then the
 journals of the file systems are replayed by mounting them again, and every file whose copies differ must be marked on
 one of them.
@@ -94,8 +95,15 @@ def write_until_the_end(mount_point, seed):
         return child
     chance = random.Random(seed)
     try:
+        # One file of old blocks that stays open and is written all the time: epoch rolls to epoch.
+        with open(os.path.join(mount_point, "image"), "wb") as file:
+            file.write(bytes(1 << 20))
+            os.fsync(file.fileno())
+        image = os.open(os.path.join(mount_point, "image"), os.O_RDWR)
         number = 0
         while True:
+            for _ in range(8):
+                os.pwrite(image, chance.randbytes(4096), chance.randrange(256) * 4096)
             path = os.path.join(mount_point, "file%d" % number)
             number += 1
             with open(path, "wb", buffering=0) as file:

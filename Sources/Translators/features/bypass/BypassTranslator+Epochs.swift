@@ -5,16 +5,30 @@ import TranslatorCore
 // The xattrop of an epoch, rolling to the next, giving back the locks.
 extension BypassTranslator {
     enum Marking {
-        /// On disk, if `ensure-durability` asks for it.
+        /// On disk, if it was to be and `ensure-durability` asks for it.
         case marked(EpochCounts)
         /// `unknown`: this epoch may be marked all the same.
         case failed(unknown: Int32?)
     }
 
-    /// The one xattrop for all other replicas, and its fsync, which the mark of an `isEmpty` file can do without:
-    /// nothing of the epoch is seen after a power cut without its mark, and the healer syncs the target's file before
-    /// it copies.
-    func markNextEpoch(_ fd: Fd, after opened: Int32, isEmpty: Bool = false) async -> Marking {
+    /// Whether the mark of an epoch is on disk before the epoch is written in, under `ensure-durability`.
+    enum MarkSync {
+        /// By fsync: the first epoch after idle.
+        case fsync
+        /// By the order of the file system's journal: the first epoch of a file that is empty and has nothing pending.
+        /// Nothing of the epoch is seen after a power cut without its mark, and the healer syncs the target's file
+        /// before it copies.
+        case journal
+        /// By an older one: a roll. What replaces that on disk is never less, because nobody takes off the epoch that
+        /// is open, and a later value of an xattr has all earlier additions in it. Which epochs are counted does not
+        /// matter after a power cut: every record and journal of the boot before is disbelieved, and the file is
+        /// healed whole. An fsync would send all that was written since the last one to the disk, twenty times a
+        /// second.
+        case olderMark
+    }
+
+    /// The one xattrop for all other replicas, and its fsync where it needs one.
+    func markNextEpoch(_ fd: Fd, after opened: Int32, _ sync: MarkSync) async -> Marking {
         let counts: EpochCounts
         do throws(FopError) {
             counts = try await xattrop(.fd(fd), marks.opening)
@@ -33,9 +47,7 @@ extension BypassTranslator {
             )
             return .failed(unknown: counts.opened)
         }
-        guard replicaSet.ensuresDurability, !(isEmpty && target.localBrick?.ordersMetadata == true) else {
-            return .marked(counts)
-        }
+        guard sync == .fsync, replicaSet.ensuresDurability else { return .marked(counts) }
         do throws(FopError) {
             _ = try await target.fsync(FsyncRequest(fd: fd, dataOnly: false), in: ownFrame())
             return .marked(counts)
@@ -54,7 +66,7 @@ extension BypassTranslator {
     func roll(_ file: BypassInode) async {
         let (fd, generation) = file.guarded.withLock { ($0.openFd, $0.state.current?.generation) }
         guard let fd, let generation else { preconditionFailure("an open epoch has a descriptor") }
-        switch await markNextEpoch(fd, after: generation) {
+        switch await markNextEpoch(fd, after: generation, .olderMark) {
         case .marked(let counts):
             counters.rolls.count()
             file.epochStarts(counts)

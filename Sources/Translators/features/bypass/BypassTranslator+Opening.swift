@@ -153,7 +153,8 @@ extension BypassTranslator {
         }
         try await refusing(.noJournal) { () throws(FopError) in try file.observer!.epochOpening(file.gfid) }
         let isEmpty = size == 0 && before.pending.allSatisfy { $0.data == 0 }
-        switch await markNextEpoch(fd, after: before.opened, isEmpty: isEmpty) {
+        let isOrdered = isEmpty && target.localBrick?.ordersMetadata == true
+        switch await markNextEpoch(fd, after: before.opened, isOrdered ? .journal : .fsync) {
         case .marked(let counts):
             file.epochStarts(counts)
             file.observer!.epochOpened(file.gfid, generation: counts.opened)

@@ -35,9 +35,9 @@ extension BypassTests {
             let stack = try await BypassStack()
             let fd = try await stack.create("file")
             try await stack.write("a", to: fd)
-            let gate = stack.faulty[0].hold(.fsync)
+            let gate = stack.faulty[0].hold(.fxattrop)
             #expect(await stack.pass { gate.heldCount == 1 })
-            // The mark of epoch 2 is being synced: writes go on in epoch 1.
+            // Epoch 2 is being marked: writes go on in epoch 1.
             try await stack.write("b", to: fd, at: 1)
             #expect(stack.observer.events.contains(.ended(1, offset: 1, bytes: 1)))
             #expect(!stack.observer.events.contains(.opened(2)))
@@ -222,15 +222,51 @@ extension BypassTests {
             await stack.stop()
         }
 
+        @Test func `only the first mark is synced, before the data: while an epoch is open an older one is on disk`()
+            async throws
+        {
+            let stack = try await BypassStack()
+            let fd = try await stack.create("file")
+            stack.lengthen("file", to: 1)
+            try await stack.write("a", to: fd)
+            #expect(stack.recording[0].fops.firstIndex(of: .fsync)! < stack.recording[0].fops.firstIndex(of: .writev)!)
+            #expect(await stack.pass { stack.observer.events.contains(.opened(2)) })
+            try await stack.write("b", to: fd)
+            #expect(await stack.pass { stack.observer.events.contains(.opened(3)) })
+            #expect(stack.faulty[0].callCount(of: .fsync) == 1)
+            #expect(await stack.passIdle(fd))
+            try await stack.write("c", to: fd)
+            #expect(stack.faulty[0].callCount(of: .fsync) == 2)
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
         @Test func `with ensure-durability off the mark is not synced`() async throws {
             for (value, syncs) in [("on", 1), ("off", 0)] {
                 let stack = try await BypassStack(replicate: "option ensure-durability \(value)")
                 let fd = try await stack.create("file")
+                stack.lengthen("file", to: 1)
                 try await stack.write("a", to: fd)
                 #expect(stack.faulty[0].callCount(of: .fsync) == syncs)
                 try await stack.close(fd)
                 await stack.stop()
             }
+        }
+
+        @Test func `the mark of an empty file is left to the journal of a file system that keeps the order`()
+            async throws
+        {
+            let stack = try await BypassStack()
+            let isOrdered = try #require(stack.bypass.target.localBrick).ordersMetadata
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            #expect(stack.faulty[0].callCount(of: .fsync) == (isOrdered ? 0 : 1))
+            #expect(await stack.passIdle(fd))
+            // Something is pending now, and the file has blocks that are written in place.
+            try await stack.write("b", to: fd)
+            #expect(stack.faulty[0].callCount(of: .fsync) == (isOrdered ? 1 : 2))
+            try await stack.close(fd)
+            await stack.stop()
         }
 
         @Test func `rolls come later the more epochs are not healed`() async throws {

@@ -51,6 +51,7 @@ extension BypassTests {
         @Test func `a mark that cannot be synced is not written under`() async throws {
             let stack = try await BypassStack()
             let fd = try await stack.create("file")
+            stack.lengthen("file", to: 1)
             stack.faulty[0].fail(.fsync, with: .io, times: 1)
             try await stack.write("a", to: fd)
             #expect(stack.observer.events == [.opening, .closed(1, records: 0, isExact: false)])

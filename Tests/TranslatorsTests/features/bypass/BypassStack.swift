@@ -147,6 +147,11 @@ extension BypassStack {
         XattrReading.set(keys[sink], to: pending.xattr, at: path(target, name))
     }
 
+    /// On every brick, behind the translators' backs: a file that has been there for long.
+    func lengthen(_ name: String, to bytes: Int) {
+        for replica in recording.indices { precondition(Glibc.truncate(path(replica, name), bytes) == 0) }
+    }
+
     func clearRecords() {
         recording.forEach { $0.clear() }
         observer.clear()

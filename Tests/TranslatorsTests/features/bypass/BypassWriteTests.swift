@@ -38,6 +38,7 @@ extension BypassTests {
         @Test func `the mark is on disk before the journal says opened, and that before the data`() async throws {
             let stack = try await BypassStack()
             let fd = try await stack.create("file")
+            stack.lengthen("file", to: 1)
             stack.clearRecords()
             try await stack.write("hello", to: fd)
             let steps = stack.recording[0].steps
