@@ -73,7 +73,7 @@ def copy(source, sink):
 
 def heals(testbed):
     """What the healer has finished and remembers; the newest last."""
-    return testbed.status()["history"]
+    return testbed.status()["volumes"][0]["history"]
 
 
 class Healing:

@@ -90,14 +90,21 @@ extension FileCopy {
 
     /// The sinks that do not have these bytes, or have them as a hole.
     private func differing(_ data: ByteRange, _ sinks: [Int]) async throws(CopyInterruption) -> [Int] {
-        let (frame, fds, source) = (frame, fds, source)
-        let answers = await replicas.each([source] + sinks) {
-            [replicas, self] replica -> Result<RchecksumReply?, FopError> in
+        var differing: [Int] = [], compared: [Int] = []
+        for sink in sinks {
             do throws(FopError) {
-                if replica != source {
-                    let hole = try await map(of: replica).seek(.hole, from: data.start)
-                    guard let hole, hole >= data.end else { return .success(nil) }
-                }
+                let hole = try await map(of: sink).seek(.hole, from: data.start)
+                if let hole, hole >= data.end { compared.append(sink) } else { differing.append(sink) }
+            } catch {
+                drop(sink, error)
+            }
+        }
+        // A new sink is all hole: then the source is read once, to be copied.
+        guard !compared.isEmpty else { return differing }
+        let (frame, fds, source) = (frame, fds, source)
+        let answers = await replicas.each([source] + compared) {
+            [replicas] replica -> Result<RchecksumReply, FopError> in
+            do throws(FopError) {
                 return .success(
                     try await replicas.replicas[replica].rchecksum(
                         RchecksumRequest(fd: fds[replica]!, offset: data.start, bytes: Int(data.count)), in: frame))
@@ -106,11 +113,10 @@ extension FileCopy {
             }
         }
         var expected: RchecksumReply?
-        var differing: [Int] = []
         for (replica, answer) in answers {
             switch answer {
             case .success(let sums) where replica == source: expected = sums
-            case .success(let sums): if sums == nil || sums != expected { differing.append(replica) }
+            case .success(let sums): if sums != expected { differing.append(replica) }
             case .failure(let error) where replica == source: throw .sourceFailed(error)
             case .failure(let error): drop(replica, error)
             }
