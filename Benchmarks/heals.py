@@ -87,14 +87,17 @@ class Healing:
     def path(self, name):
         return os.path.join(self.testbed.mount_point, name)
 
-    def changed(self, change, name):
-        """The finished heal of what `change` does to the open file, with the processor time it took."""
-        testbed = self.testbed
-        testbed.healctl("queue", "pause")
+    def pause_and(self, change, name):
+        """Stops the healer's queue, then has the file opened, changed, synced and closed."""
+        self.testbed.healctl("queue", "pause")
         fd = os.open(self.path(name), os.O_RDWR | os.O_CREAT, 0o644)
         change(fd)
         os.fsync(fd)
         os.close(fd)
+
+    def changed(self, change, name):
+        """The finished heal of what `change` does to the open file, with the processor time it took."""
+        self.pause_and(change, name)
         # The last close ends the epoch; its marks are taken back within moments.
         time.sleep(0.5)
         return self.resumed()
@@ -114,11 +117,7 @@ class Healing:
     def unexplained(self, change, name):
         """As `changed`, but with the writer dead and its journal lost: nobody knows which bytes differ."""
         testbed = self.testbed
-        testbed.healctl("queue", "pause")
-        fd = os.open(self.path(name), os.O_RDWR | os.O_CREAT, 0o644)
-        change(fd)
-        os.fsync(fd)
-        os.close(fd)
+        self.pause_and(change, name)
         testbed.kill_healer()
         testbed.kill_mount()
         testbed.lose_journals()

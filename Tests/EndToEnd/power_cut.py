@@ -1,11 +1,10 @@
 """The power goes while files are written: what of a file is on disk has its mark on disk.
 
 The marks of new files are not synced one by one (the file system's journal keeps them before the data), nor are those
-of a file that is written all the time (an older one is on disk), so it is the file
-system that is cut off here: each brick is an ext4 of its own in a loop device, and EXT4_IOC_SHUTDOWN ends it
-without writing anything more, as xfstests do. The mount and the healer die with kill -9 at the same moment. Then the
-journals of the file systems are replayed by mounting them again, and every file whose copies differ must be marked on
-one of them.
+of a file that is written all the time (an older one is on disk), so it is the file system that is cut off here: each
+brick is an ext4 of its own in a loop device, and EXT4_IOC_SHUTDOWN ends it without writing anything more, as xfstests
+do. The mount and the healer die with kill -9 at the same moment. Then the journals of the file systems are replayed by
+mounting them again, and every file whose copies differ must be marked on one of them.
 """
 import argparse
 import array
@@ -14,7 +13,6 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))

@@ -97,6 +97,17 @@ final class BypassInode: Sendable {
 
     func handle(_ fd: Fd?) -> FopTarget { fd.map { .fd($0) } ?? .inode(inode) }
 
+    /// Changes the state under the mutex: the answer, what is to be done now, and whom to wake.
+    @inline(__always)
+    func decide<Result>(
+        _ change: (inout BypassInodeState) -> (Result, BypassInodeState.Outcome)
+    ) -> (Result, BypassInodeState.Outcome, woken: [Waiter]) {
+        guarded.withLock { guarded in
+            let (result, outcome) = change(&guarded.state)
+            return (result, outcome, outcome.wakes ? guarded.takeWaiters() : [])
+        }
+    }
+
     var version: UInt64 { guarded.withLock { $0.version } }
 
     /// Waits until the state has changed since `version` was read, whatever becomes of the task: for what must be done.

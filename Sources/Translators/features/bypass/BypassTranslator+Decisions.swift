@@ -20,10 +20,7 @@ extension BypassTranslator {
     func decide<Result>(
         _ file: BypassInode, _ change: (inout BypassInodeState) -> (Result, BypassInodeState.Outcome)
     ) -> Result {
-        let (result, outcome, woken) = file.guarded.withLock { guarded in
-            let (result, outcome) = change(&guarded.state)
-            return (result, outcome, outcome.wakes ? guarded.takeWaiters() : [])
-        }
+        let (result, outcome, woken) = file.decide(change)
         act(on: outcome, file, woken)
         return result
     }
@@ -37,10 +34,7 @@ extension BypassTranslator {
     func decideAndWork(
         _ file: BypassInode, _ change: (inout BypassInodeState) -> BypassInodeState.Outcome
     ) async {
-        var (outcome, woken) = file.guarded.withLock { guarded in
-            let outcome = change(&guarded.state)
-            return (outcome, outcome.wakes ? guarded.takeWaiters() : [])
-        }
+        var (_, outcome, woken) = file.decide { state in ((), change(&state)) }
         let work = outcome.work
         outcome.work = nil
         if work != nil { active.add(file) }
@@ -62,7 +56,7 @@ extension BypassTranslator {
     private func publish(_ epoch: ClosedEpoch, of file: BypassInode) {
         if !epoch.isExact { counters.epochsInexact.count() }
         // One without records waits too: its mark stands on the target until a healer has been there.
-        if epoch.records > 0 || epoch.isExact {
+        if epoch.awaitsHeal {
             backlog.withLock { $0.waiting.closed(epoch, of: file.gfid, at: now) }
             updateLimit()
             sweepLater()

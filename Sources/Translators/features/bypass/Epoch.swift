@@ -49,6 +49,9 @@ struct ClosedEpoch: Hashable {
     let firstRecord: MonotonicTime?
     let isExact: Bool
 
+    /// Whether its mark is known to be on the target, or something was written under it.
+    var awaitsHeal: Bool { records > 0 || isExact }
+
     /// An epoch that may be marked on disk and under which nothing was written, because nobody knows whether its
     /// xattrop was done.
     static func unknown(generation: Int32) -> ClosedEpoch {
