@@ -23,6 +23,12 @@ struct Outcome<Reply: Sendable>: Sendable {
             && reasons.isDisjoint(with: [.notConnected, .timedOut, .io])
     }
 
+    /// Nobody did it, because the object is nowhere any more.
+    var isGone: Bool {
+        let reasons = answers.compactMap { $0?.error }
+        return !succeeded.contains(true) && !reasons.isEmpty && reasons.allSatisfy { $0 == .stale || $0 == .noEntry }
+    }
+
     /// The error to hand up: what a replica that was there said, in preference to that another was not there.
     var error: FopError? {
         let errors = answers.compactMap { $0?.error }

@@ -76,7 +76,9 @@ extension ReplicateTranslator {
         let marksFirst = held.contains(false) || !settings.isOptimistic
         var taking = held
         if marksFirst {
-            taking = await send(change, blaming: nobody, dirty: 1, names: true, to: held, own)
+            let answers = await send(change, blaming: nobody, dirty: 1, names: true, to: held, own)
+            taking = answers.succeeded
+            guard taking.contains(true) else { throw answers.error ?? .notConnected }
             do throws(FopError) {
                 try settings.quorum.check(taking)
             } catch {
@@ -101,26 +103,27 @@ extension ReplicateTranslator {
             if let made { await mark(made, blaming: failed, on: good, own) }
             let marked = await send(
                 change, blaming: failed, dirty: marksFirst ? -1 : 0, names: !marksFirst, to: good, own)
-            // Acknowledged, it must be known to be missing elsewhere.
-            guard marked.contains(true) else { throw .io }
+            // Acknowledged, it must be known to be missing elsewhere. A file whose last name went meanwhile is missing
+            // everywhere.
+            guard marked.succeeded.contains(true) else { throw marked.isGone ? .stale : .io }
         } else if marksFirst {
             _ = await send(change, blaming: nobody, dirty: -1, names: false, to: good, own)
         }
         return outcome
     }
 
-    /// Sends marks about every subject; answers which replicas took all of them. `names`: notes the names in the
+    /// Sends marks about every subject; a replica has succeeded that took all of them. `names`: notes the names in the
     /// granular index, which the brick keeps until they are healed.
     private func send(
         _ change: LockedChange, blaming blamed: [Bool], dirty: Int32, names: Bool, to chosen: [Bool], _ own: Frame
-    ) async -> [Bool] {
+    ) async -> Outcome<Void> {
         let notesNames = settings.notesNames
         var missed = PendingCounts(change.kind, 1)
         // On a directory this asks for a crawl of all names: one of them cannot be noted.
         if notesNames && change.subjects.contains(where: { $0.name != nil && $0.noting.isEmpty }) { missed.data = 1 }
         let values = marks(blaming: blamed, by: missed, dirty: PendingCounts(change.kind, dirty))
         let notes = names && notesNames
-        return await windAll(chosen) { [self] replica throws(FopError) in
+        let answers = await windAll(chosen) { [self] replica throws(FopError) in
             for (position, subject) in change.subjects.enumerated() {
                 let isAgain = change.subjects[..<position].contains { $0.inode === subject.inode }
                 let xdata: Xdata = notes ? subject.noting : [:]
@@ -130,7 +133,8 @@ extension ReplicateTranslator {
                 let target = subject.fd?.target(on: replica) ?? .inode(subject.inode)
                 try await mark(target, sent, on: replica, xdata: xdata, in: own)
             }
-        }.map { $0?.value != nil }
+        }
+        return Outcome(answers)
     }
 
     /// A new object accuses those that miss it, so that it is healed by itself, whatever becomes of its directory.

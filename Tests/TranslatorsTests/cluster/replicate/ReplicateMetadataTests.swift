@@ -110,6 +110,34 @@ struct ReplicateMetadataTests {
         await stack.stop()
     }
 
+    @Test(arguments: [Change.setattr, .setxattr, .xattrop])
+    func `a change of a file whose last name goes meanwhile is refused as stale, and nothing is lost by it`(
+        change: Change
+    ) async throws {
+        // Goal: times that the kernel sends for a removed file are no I/O error. Method: the name goes after the first
+        // replica has changed and before the second does.
+        let (stack, fd) = try await scene()
+        try await stack.close(fd)
+        let gate = stack.faulty[1].hold(change.fop)
+        let changing = Task { await failure { try await change.perform(stack, .inode(fd.inode)) } }
+        #expect(await gate.holds())
+        try await stack.unlink("f")
+        gate.open()
+        #expect(await changing.value == .stale)
+        for replica in 0..<2 { #expect(!stack.isIndexed(replica, fd.inode.gfid)) }
+        await stack.stop()
+    }
+
+    @Test(arguments: Change.allCases)
+    func `with a replica down, too, a file without a name is stale`(change: Change) async throws {
+        let (stack, fd) = try await scene()
+        try await stack.close(fd)
+        try await stack.unlink("f")
+        stack.faulty[1].goDown()
+        await #expect(throws: FopError.stale) { try await change.perform(stack, .inode(fd.inode)) }
+        await stack.stop()
+    }
+
     @Test func `what replicas hold against each other can neither be set, removed nor seen`() async throws {
         let (stack, fd) = try await scene()
         let (replicate, frame) = (stack.replicate, stack.frame)
