@@ -49,6 +49,7 @@ let package = Package(
         .target(name: "Checksums", dependencies: ["CChecksums", "TranslatorCore"], swiftSettings: swift),
         .target(name: "ReplicaState", dependencies: ["TranslatorCore"], swiftSettings: swift),
         .target(name: "RangeMapping", dependencies: ["TranslatorCore"], swiftSettings: swift),
+        .target(name: "WireProtocol", dependencies: ["TranslatorCore"], swiftSettings: swift),
         .target(name: "FuseProtocol", dependencies: ["CFuse", "TranslatorCore"], swiftSettings: swift),
         .target(name: "HealProtocol", dependencies: ["Checksums", "TranslatorCore"], swiftSettings: swift),
 
@@ -120,6 +121,9 @@ let package = Package(
             name: "RangeMappingTests",
             dependencies: ["RangeMapping", "TranslatorCore", "CPosix"],
             swiftSettings: swift),
+        .testTarget(
+            name: "WireProtocolTests", dependencies: ["WireProtocol", "TranslatorCore"],
+            resources: [.copy("Golden")], swiftSettings: swift),
         .testTarget(
             name: "FuseProtocolTests",
             dependencies: ["FuseProtocol", "TranslatorCore", "CFuse"],

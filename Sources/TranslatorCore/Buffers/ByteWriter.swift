@@ -19,5 +19,11 @@ public struct ByteWriter {
         integer(value.low)
     }
     public mutating func append(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
+    /// Stores `value` over bytes that were appended before: for lengths that are known only behind what they count.
+    public mutating func overwrite<Value: FixedWidthInteger>(at position: Int, with value: Value) {
+        precondition(position >= 0)
+        precondition(position + MemoryLayout<Value>.size <= bytes.count, "only what was appended can be overwritten")
+        withUnsafeBytes(of: value.bigEndian) { bytes.replaceSubrange(position..<position + $0.count, with: $0) }
+    }
     public mutating func zeros(_ count: Int) { bytes.append(contentsOf: repeatElement(0, count: count)) }
 }
