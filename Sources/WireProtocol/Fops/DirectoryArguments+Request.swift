@@ -105,8 +105,8 @@ extension MknodArguments {
 }
 
 extension MkdirArguments {
-    /// `trusted.glusterfs.dht` of a directory in a volume with one subvolume: the whole range of hashes is here. Genuine
-    /// clients send it with every MKDIR.
+    /// `trusted.glusterfs.dht` of a directory in a volume with one subvolume: the whole range of hashes is here.
+    /// Genuine clients send it with every MKDIR.
     static let layoutKey = "trusted.glusterfs.dht"
     static let wholeLayout: [UInt8] = [UInt8](repeating: 0, count: 12) + [0xff, 0xff, 0xff, 0xff]
 

@@ -1,7 +1,7 @@
 import TranslatorCore
 
-/// WRITE 13: gfid, i64 fd, u64 offset, u32 size, u32 flag, xdata; then the payload up to the record's end, without length
-/// and padding, which is not part of this.
+/// WRITE 13: gfid, i64 fd, u64 offset, u32 size, u32 flag, xdata; then the payload up to the record's end, without
+/// length and padding, which is not part of this.
 public struct WriteArguments: OneFopArguments {
     public typealias Result = TwoIattResult
     public static let fop = Fop.writev

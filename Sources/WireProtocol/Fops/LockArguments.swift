@@ -24,8 +24,8 @@ public struct InodelkArguments: TargetedArguments {
     }
 }
 
-/// ENTRYLK 31: gfid, u32 command, u32 type, u64 named, string name, string domain, xdata. FENTRYLK 32: i64 fd behind the
-/// gfid.
+/// ENTRYLK 31: gfid, u32 command, u32 type, u64 named, string name, string domain, xdata. FENTRYLK 32: i64 fd behind
+/// the gfid.
 public struct EntrylkArguments: TargetedArguments {
     public typealias Result = CommonResult
     public static let fops = (byInode: Fop.entrylk, byFd: Fop.fentrylk)

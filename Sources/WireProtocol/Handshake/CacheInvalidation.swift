@@ -1,8 +1,8 @@
 import TranslatorCore
 
-/// Another client changed what this one may have cached: string gfid in canonical form, u32 event, u32 flags, u32 seconds,
-/// three old iatts (100 bytes each), opaque<>. Source: GlusterFS `gfs3_cbk_cache_invalidation_req`; bricks send it when
-/// `features/upcall` has `cache-invalidation` on.
+/// Another client changed what this one may have cached: string gfid in canonical form, u32 event, u32 flags, u32
+/// seconds, three old iatts (100 bytes each), opaque<>. Source: GlusterFS `gfs3_cbk_cache_invalidation_req`; bricks send
+/// it when `features/upcall` has `cache-invalidation` on.
 public struct CacheInvalidation: XDRStructure, Equatable {
     /// What changed, and so is no longer to be believed. Source: GlusterFS `upcall-utils.h`.
     public struct Flags: OptionSet, Sendable, Hashable {
@@ -48,8 +48,8 @@ public struct CacheInvalidation: XDRStructure, Equatable {
     }
 }
 
-/// Attributes as GlusterFS 3 had them, 100 bytes: gfid, u64 ino, u64 dev, u32 mode, nlink, uid, gid, u64 rdev, u64 size,
-/// u32 block size, u64 blocks, u32 atime, nanoseconds, mtime, nanoseconds, ctime, nanoseconds. Source: GlusterFS
+/// Attributes as GlusterFS 3 had them, 100 bytes: gfid, u64 ino, u64 dev, u32 mode, nlink, uid, gid, u64 rdev, u64
+/// size, u32 block size, u64 blocks, u32 atime, nanoseconds, mtime, nanoseconds, ctime, nanoseconds. Source: GlusterFS
 /// `gf_iatt`.
 public struct OldIatt: XDRStructure, Equatable {
     public var gfid = Gfid.none

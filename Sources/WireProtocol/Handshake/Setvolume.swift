@@ -1,7 +1,7 @@
 import TranslatorCore
 
-/// HANDSHAKE 1, SETVOLUME: makes a connection one to a brick. opaque<> serialized dict. Until it has succeeded every fop
-/// is answered with garbage arguments. Source: gluster-wire.md §4.2.
+/// HANDSHAKE 1, SETVOLUME: makes a connection one to a brick. opaque<> serialized dict. Until it has succeeded every
+/// fop is answered with garbage arguments. Source: gluster-wire.md §4.2.
 public struct SetvolumeArguments: ProcedureArguments {
     public static let program = RPCProgram.handshake
     public static let procedure: UInt32 = 1

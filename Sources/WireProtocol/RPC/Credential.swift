@@ -9,8 +9,8 @@ public struct TimeFlags: OptionSet, Sendable, Hashable {
     public static let parentCtime = TimeFlags(rawValue: 8), parentMtime = TimeFlags(rawValue: 0x10)
     public static let parentAtime = TimeFlags(rawValue: 0x20)
 
-    /// What genuine clients send with a fop (noatime, their default); with a SETATTR of nothing but times they send none.
-    /// Healers send none with any.
+    /// What genuine clients send with a fop (noatime, their default); with a SETATTR of nothing but times they send
+    /// none. Healers send none with any.
     public init(_ fop: Fop) {
         self =
             switch fop {
