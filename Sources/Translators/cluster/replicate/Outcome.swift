@@ -15,12 +15,15 @@ struct Outcome<Reply: Sendable>: Sendable {
     }
 
     /// Nobody did it, and all that were asked gave the same reason: nothing changed anywhere, so that nobody failed.
-    /// A lost connection is no reason: the replica may have done it. An I/O error is none either: it may have come in
-    /// the middle.
     var isRefused: Bool {
         let reasons = Set(answers.compactMap { $0?.error })
-        return !succeeded.contains(true) && reasons.count == 1
-            && reasons.isDisjoint(with: [.notConnected, .timedOut, .io])
+        return !succeeded.contains(true) && reasons.count == 1 && !mayBeHalfDone
+    }
+
+    /// Some failure says nothing of what happened: before its connection was lost a replica may have done it, and an
+    /// I/O error may have come in the middle.
+    var mayBeHalfDone: Bool {
+        answers.contains { [.notConnected, .timedOut, .io].contains($0?.error) }
     }
 
     /// Nobody did it, because the object is nowhere any more.

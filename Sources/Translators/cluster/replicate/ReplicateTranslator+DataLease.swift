@@ -173,16 +173,17 @@ extension ReplicateTranslator {
     /// Pre-op: dirty on all replicas that are locked; who refuses has failed. The replies tell who is accused: without
     /// one that is not, the file is in split-brain and must not change.
     private func markDirty(_ inode: Inode, _ context: ReplicaInode) async throws(FopError) {
-        let losses = connections.losses
+        let connections = connections
         guard let lease = context.state.withLock({ $0.lease }) else { throw .io }
         let (frame, fd) = (leaseFrame(context), lease.fd)
         let values = marks(blaming: nobody, by: .zero, dirty: PendingCounts(data: 1))
-        let answers = await windAll(lease.taking(losses)) { [self] replica throws(FopError) in
+        let answers = await windAll(lease.taking(connections.losses)) { [self] replica throws(FopError) in
             try await mark(fd?.target(on: replica) ?? .inode(inode), values, on: replica, in: frame)
         }
         let marked = answers.map { $0?.value != nil }
-        let silent = zip(lease.taking(losses), marked).map { $0 && !$1 }
-        let isAccusedBySilent = await accused(by: silent, inode, fd, in: frame)
+        // Who could not be locked or marked takes no part, but what it holds against others is true all the same.
+        let silent = zip(connections.up, marked).map { $0 && !$1 }
+        let (isAccusedBySilent, _) = await accused(by: silent, inode, fd, of: .data, in: frame)
         let isAccused = replicas.indices.map { accused in
             isAccusedBySilent[accused] || answers.contains { $0?.value.map { $0[accused].data != 0 } ?? false }
         }
@@ -213,26 +214,6 @@ extension ReplicateTranslator {
             for replica in marked.indices { state.lease?.replicas[replica].isMarked = false }
         }
         throw refusal
-    }
-
-    /// Whom those accuse that could not be marked: they fail, but what they hold against others is true all the same.
-    private func accused(
-        by silent: [Bool], _ inode: Inode, _ fd: ReplicaFd?, in frame: Frame
-    ) async -> [Bool] {
-        guard silent.contains(true) else { return nobody }
-        let questions = readableQuestions
-        let answers: Answers<Xdata> = await windAll(silent) { [self] replica throws(FopError) in
-            if let fd = fd?.target(on: replica).fd {
-                return try await replicas[replica].stat(StatRequest(.fd(fd), xdata: questions), in: frame).xdata
-            }
-            return try await replicas[replica].lookup(LookupRequest(.inode(inode), xdata: questions), in: frame).xdata
-        }
-        return pendingKeys.map { key in
-            answers.contains { answer in
-                let counts = try? PendingCounts(xattr: answer?.value?[key]?.bytes)
-                return (counts ?? .zero).data != 0
-            }
-        }
     }
 
     /// Counts on the good replicas, before the first change returns, what those that were not there miss.

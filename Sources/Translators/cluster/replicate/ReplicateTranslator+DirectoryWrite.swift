@@ -9,10 +9,16 @@ extension ReplicateTranslator {
         let fd = fd(request.fd)
         let made = MadeObject(inode: request.entry.inode, type: .regular)
         let inner = CreateRequest(entry: request.entry, fd: fd.inner, mode: request.mode)
-        return try await make(request.entry, made, in: frame) { [self] replica throws(FopError) in
-            let reply = try await replicas[replica].create(inner, in: frame)
-            fd.opened(on: replica)
-            return reply
+        do throws(FopError) {
+            return try await make(request.entry, made, in: frame) { [self] replica throws(FopError) in
+                let reply = try await replicas[replica].create(inner, in: frame)
+                fd.opened(on: replica)
+                return reply
+            }
+        } catch {
+            // Nobody else closes what it opened on some.
+            for replica in replicas.indices where fd.isOpen(on: replica) { await replicas[replica].release(inner.fd) }
+            throw error
         }
     }
 
@@ -70,7 +76,7 @@ extension ReplicateTranslator {
 
     public func rmdir(_ request: RmdirRequest, in frame: Frame) async throws(FopError) -> RemoveReply {
         guard let removed = try await find(request.name, in: request.parent, frame) else { throw .noEntry }
-        let change = LockedChange.entry([(request.parent, request.name)], whole: removed.directory)
+        let change = LockedChange.entry([(request.parent, request.name)], removed: removed.directory)
         let outcome = try await perform(change, in: frame) { [self] replica throws(FopError) in
             try await replicas[replica].rmdir(request, in: frame)
         }
@@ -80,7 +86,7 @@ extension ReplicateTranslator {
     public func rename(_ request: RenameRequest, in frame: Frame) async throws(FopError) -> RenameReply {
         let replaced = try await find(request.newName, in: request.newParent, frame)
         let names = [(request.oldParent, request.oldName), (request.newParent, request.newName)]
-        let outcome = try await perform(.entry(names, whole: replaced?.directory), in: frame) {
+        let outcome = try await perform(.entry(names, removed: replaced?.directory), in: frame) {
             [self] replica throws(FopError) in
             try await replicas[replica].rename(request, in: frame)
         }

@@ -172,7 +172,7 @@ extension ReplicateTranslator {
             // Without quorum, or a good copy, nobody is to be believed more than another: all stay dirty, none is
             // blamed.
             state.lease?.failed(allBut: isDone ? outcome.succeeded : nobody)
-            state.readable?.replicas.fail(outcome.succeeded, .data)
+            if isDone { state.readable?.replicas.fail(outcome.succeeded, .data) } else { state.readable = nil }
             state.lease?.note(isDone ? reply.map(size) ?? .unknown : .unknown)
             if isDone { state.lease?.hasChanged = true }
             if !isStable { state.unstableWrites += 1 }

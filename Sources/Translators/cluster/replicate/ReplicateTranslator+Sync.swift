@@ -19,12 +19,15 @@ extension ReplicateTranslator {
         let failed = zip(connections.up, outcome.succeeded).map { $0 && !$1 }
         if failed.contains(true) {
             try await underDataLock(inode, fd, .whole) { entry throws(FopError) in
-                entry.context.state.withLock { state in
+                let isOnGood = entry.context.state.withLock { state in
                     state.lease?.failed(allBut: outcome.succeeded)
                     state.lease?.hasChanged = true
                     state.readable?.replicas.fail(outcome.succeeded, .data)
+                    return state.lease?.hasGood(among: outcome.succeeded) ?? false
                 }
                 try settings.quorum.check(outcome.succeeded)
+                // On the disks of stale copies only, it would not survive a heal.
+                guard isOnGood else { throw outcome.error ?? .io }
             }
         } else {
             context.state.withLock { $0.syncedWrites = max($0.syncedWrites, covered) }

@@ -13,6 +13,8 @@ struct LockedChange: Sendable {
     let kind: PendingKind
     let locks: [ReplicaLock]
     let subjects: [Subject]
+    /// The directory that goes, which must be empty.
+    var removed: Inode?
 
     static func metadata(_ target: ReplicaTarget) -> LockedChange {
         LockedChange(
@@ -20,13 +22,13 @@ struct LockedChange: Sendable {
             subjects: [Subject(inode: target.inode, fd: target.fd)])
     }
 
-    /// `whole`: a directory that must not change at all meanwhile.
-    static func entry(_ names: [(parent: Inode, name: EntryName)], whole: Inode? = nil) -> LockedChange {
+    /// `removed`: a directory that the change takes away. It must not change meanwhile and is locked whole.
+    static func entry(_ names: [(parent: Inode, name: EntryName)], removed: Inode? = nil) -> LockedChange {
         var locks = names.map { ReplicaLock.name($0.name, $0.parent) }
-        if let whole { locks.append(.name(nil, whole)) }
+        if let removed { locks.append(.name(nil, removed)) }
         return LockedChange(
             kind: .entry, locks: locks.sorted(by: ReplicaLock.precedes),
-            subjects: names.map { Subject(inode: $0.parent, name: $0.name) })
+            subjects: names.map { Subject(inode: $0.parent, name: $0.name) }, removed: removed)
     }
 }
 
@@ -45,11 +47,23 @@ struct MadeObject: Sendable {
     }
 }
 
+/// What holds while a change has its locks.
+struct UnderLocks: Sendable {
+    let settings: ReplicateSettings
+    /// As they were before the locks were taken.
+    let connections: ReplicateTranslator.Connections
+    let held: [Bool]
+    let frame: Frame
+    /// Whether marks go out before the change: somebody is missing from the start, or the volume wants it so.
+    var marksFirst: Bool { held.contains(false) || !settings.isOptimistic }
+}
+
 extension ReplicateTranslator {
     /// Lock, pre-op, op, post-op, unlock.
     ///
     /// While all replicas are there and succeed no mark is sent at all ("optimistic changelog"); one that is missing
-    /// from the start makes the others dirty first, one that fails in the op is counted after it.
+    /// from the start makes the others dirty first, one that fails in the op is counted after it. A change counts only
+    /// if a replica took it that nobody accuses (`Standing`).
     func perform<Reply: Sendable>(
         _ change: LockedChange, making made: MadeObject? = nil, in frame: Frame,
         _ wind: @escaping @Sendable (_ replica: Int) async throws(FopError) -> Reply
@@ -61,7 +75,8 @@ extension ReplicateTranslator {
         let result: Result<Outcome<Reply>, FopError>
         do throws(FopError) {
             try settings.quorum.check(held)
-            result = .success(try await performLocked(change, making: made, on: held, settings, own, wind))
+            let locked = UnderLocks(settings: settings, connections: connections, held: held, frame: own)
+            result = .success(try await performLocked(change, making: made, locked, wind))
         } catch {
             result = .failure(error)
         }
@@ -70,54 +85,96 @@ extension ReplicateTranslator {
     }
 
     private func performLocked<Reply: Sendable>(
-        _ change: LockedChange, making made: MadeObject?, on held: [Bool], _ settings: ReplicateSettings, _ own: Frame,
+        _ change: LockedChange, making made: MadeObject?, _ locked: UnderLocks,
         _ wind: @escaping @Sendable (_ replica: Int) async throws(FopError) -> Reply
     ) async throws(FopError) -> Outcome<Reply> {
-        let marksFirst = held.contains(false) || !settings.isOptimistic
-        var taking = held
-        if marksFirst {
-            let answers = await send(change, blaming: nobody, dirty: 1, names: true, to: held, own)
-            taking = answers.succeeded
-            guard taking.contains(true) else { throw answers.error ?? .notConnected }
-            do throws(FopError) {
-                try settings.quorum.check(taking)
-            } catch {
-                _ = await send(change, blaming: nobody, dirty: -1, names: false, to: taking, own)
-                throw error
-            }
-        }
-        let outcome = Outcome(await windAll(taking, wind))
+        let removed = await standingOfRemoved(change, locked)
+        let taking = locked.marksFirst ? try await markFirst(change, removed, locked) : locked.held
+        let outcome = Outcome(
+            await windAll(taking) { [self] replica throws(FopError) in
+                // A connection that was lost a moment ago took the locks with it, even if it is back.
+                guard self.connections.losses[replica] == locked.connections.losses[replica] else {
+                    throw .notConnected
+                }
+                return try await wind(replica)
+            })
         if outcome.isRefused {
-            if marksFirst { _ = await send(change, blaming: nobody, dirty: -1, names: false, to: taking, own) }
+            if locked.marksFirst {
+                _ = await send(change, blaming: nobody, dirty: -1, names: false, to: taking, locked)
+            }
             throw outcome.error!
         }
         let good = outcome.succeeded
-        guard settings.quorum.isMet(by: good) else {
-            // Nobody is to be believed more than another: whoever did it is dirty, and stays so.
-            if !marksFirst { _ = await send(change, blaming: nobody, dirty: 1, names: true, to: good, own) }
-            throw outcome.error ?? .readOnly
+        // Where all that are there did it, there is nobody to contradict.
+        let isMissed = zip(locked.connections.up, good).contains { $0 && !$1 }
+        let standing = isMissed ? await standing(change, removed: removed, locked) : nil
+        let lacksQuorum = !locked.settings.quorum.isMet(by: good)
+        if let refusal = standing?.refusal(of: outcome) ?? (lacksQuorum ? outcome.error ?? .readOnly : nil) {
+            if !locked.marksFirst { await markDoubtful(change, outcome, standing, locked) }
+            throw refusal
         }
         if good.contains(false) {
             let failed = good.map { !$0 }
             for subject in change.subjects { forget(subject.inode, failed, change.kind) }
-            if let made { await mark(made, blaming: failed, on: good, own) }
+            if let made { await mark(made, blaming: failed, on: good, locked.frame) }
             let marked = await send(
-                change, blaming: failed, dirty: marksFirst ? -1 : 0, names: !marksFirst, to: good, own)
+                change, blaming: failed, dirty: locked.marksFirst ? -1 : 0, names: !locked.marksFirst, to: good, locked)
             // Acknowledged, it must be known to be missing elsewhere. A file whose last name went meanwhile is missing
             // everywhere.
             guard marked.succeeded.contains(true) else { throw marked.isGone ? .stale : .io }
-        } else if marksFirst {
-            _ = await send(change, blaming: nobody, dirty: -1, names: false, to: good, own)
+        } else if locked.marksFirst {
+            _ = await send(change, blaming: nobody, dirty: -1, names: false, to: good, locked)
         }
         return outcome
+    }
+
+    /// Pre-op: answers which replicas take part. Who cannot be marked does not; if only replicas are left that miss
+    /// other changes, nothing happens at all.
+    private func markFirst(
+        _ change: LockedChange, _ removed: [Bool]?, _ locked: UnderLocks
+    ) async throws(FopError) -> [Bool] {
+        let marked = await send(change, blaming: nobody, dirty: 1, names: true, to: locked.held, locked)
+        let taking = marked.succeeded
+        guard taking.contains(true) else { throw marked.error ?? .notConnected }
+        var refusal: FopError?
+        if zip(locked.connections.up, taking).contains(where: { $0 && !$1 }) {
+            refusal = await standing(change, removed: removed, locked).refusal(of: marked)
+        }
+        if !locked.settings.quorum.isMet(by: taking) { refusal = refusal ?? .readOnly }
+        guard let refusal else { return taking }
+        _ = await send(change, blaming: nobody, dirty: -1, names: false, to: taking, locked)
+        throw refusal
+    }
+
+    /// A change that failed may be there on some replicas. They blame nobody, because none is to be believed more than
+    /// another, and are dirty, so that a heal looks. One that misses other changes is healed anyway: on a directory
+    /// its being dirty would bring back all the names that it has too many, so that it only notes this one.
+    ///
+    /// Where nobody did it, but some replica's failure may have come in its middle, all that can be are dirty.
+    private func markDoubtful<Reply>(
+        _ change: LockedChange, _ outcome: Outcome<Reply>, _ standing: Standing?, _ locked: UnderLocks
+    ) async {
+        let did = outcome.succeeded
+        guard did.contains(true) else {
+            guard outcome.mayBeHalfDone else { return }
+            _ = await send(change, blaming: nobody, dirty: 1, names: true, to: locked.held, locked)
+            return
+        }
+        let speaks = standing?.speaks ?? did
+        let dirty = zip(did, speaks).map { $0 && $1 }, stale = zip(did, speaks).map { $0 && !$1 }
+        if dirty.contains(true) { _ = await send(change, blaming: nobody, dirty: 1, names: true, to: dirty, locked) }
+        if stale.contains(true) && change.kind == .entry && locked.settings.notesNames {
+            _ = await send(change, blaming: nobody, dirty: 0, names: true, to: stale, locked)
+        }
     }
 
     /// Sends marks about every subject; a replica has succeeded that took all of them. `names`: notes the names in the
     /// granular index, which the brick keeps until they are healed.
     private func send(
-        _ change: LockedChange, blaming blamed: [Bool], dirty: Int32, names: Bool, to chosen: [Bool], _ own: Frame
+        _ change: LockedChange, blaming blamed: [Bool], dirty: Int32, names: Bool, to chosen: [Bool],
+        _ locked: UnderLocks
     ) async -> Outcome<Void> {
-        let notesNames = settings.notesNames
+        let notesNames = locked.settings.notesNames
         var missed = PendingCounts(change.kind, 1)
         // On a directory this asks for a crawl of all names: one of them cannot be noted.
         if notesNames && change.subjects.contains(where: { $0.name != nil && $0.noting.isEmpty }) { missed.data = 1 }
@@ -131,7 +188,7 @@ extension ReplicateTranslator {
                 if isAgain && xdata.isEmpty { continue }
                 let sent = isAgain ? marks(blaming: nobody, by: .zero, dirty: .zero) : values
                 let target = subject.fd?.target(on: replica) ?? .inode(subject.inode)
-                try await mark(target, sent, on: replica, xdata: xdata, in: own)
+                try await mark(target, sent, on: replica, xdata: xdata, in: locked.frame)
             }
         }
         return Outcome(answers)

@@ -22,6 +22,13 @@ import TranslatorCore
         #expect(!outcome([.failure(.timedOut)]).isRefused)
     }
 
+    @Test func `an object is gone where every failure says so and nobody did it`() {
+        #expect(outcome([.failure(.stale), nil, .failure(.noEntry)]).isGone)
+        #expect(!outcome([.failure(.stale), .failure(.io)]).isGone)
+        #expect(!outcome([.failure(.stale), .success(1)]).isGone)
+        #expect(!outcome([nil, nil]).isGone)
+    }
+
     @Test func `the error of a replica that was there is told before that one was not`() {
         #expect(outcome([.failure(.notConnected), .failure(.noSpace)]).error == .noSpace)
         #expect(outcome([nil, .failure(.notConnected)]).error == .notConnected)
