@@ -1,8 +1,8 @@
 import TranslatorCore
 
 /// Another client changed what this one may have cached: string gfid in canonical form, u32 event, u32 flags, u32
-/// seconds, three old iatts (100 bytes each), opaque<>. Source: GlusterFS `gfs3_cbk_cache_invalidation_req`; bricks send
-/// it when `features/upcall` has `cache-invalidation` on.
+/// seconds, three old iatts (100 bytes each), opaque<>. Source: GlusterFS `gfs3_cbk_cache_invalidation_req`; bricks
+/// send it when `features/upcall` has `cache-invalidation` on.
 public struct CacheInvalidation: XDRStructure, Equatable {
     /// What changed, and so is no longer to be believed. Source: GlusterFS `upcall-utils.h`.
     public struct Flags: OptionSet, Sendable, Hashable {

@@ -11,8 +11,8 @@ public enum ServerCallback: Equatable, Sendable {
     case cacheInvalidation(CacheInvalidation)
     /// 6 and 7, of a process with several bricks: string, the brick's directory.
     case childUp(String), childDown(String)
-    /// 9: write a statedump. No arguments.
-    case statedump
+    /// 9, from glusterd: u32 pid; the process that has it writes a statedump.
+    case statedump(pid: UInt32)
     /// 10 and 11: another owner wants a lock that this client holds. At once, then at most every 5 s per lock.
     case inodelkContention(InodelkContention)
     case entrylkContention(EntrylkContention)
@@ -33,7 +33,7 @@ public enum ServerCallback: Equatable, Sendable {
             case Procedure.cacheInvalidation: self = .cacheInvalidation(try CacheInvalidation(from: &xdr))
             case Procedure.childUp: self = .childUp(try Self.name(&xdr))
             case Procedure.childDown: self = .childDown(try Self.name(&xdr))
-            case Procedure.statedump: self = .statedump
+            case Procedure.statedump: self = .statedump(pid: try xdr.read("pid"))
             case Procedure.inodelk: self = .inodelkContention(try InodelkContention(from: &xdr))
             case Procedure.entrylk: self = .entrylkContention(try EntrylkContention(from: &xdr))
             default: self = .other(procedure: procedure, Array(try xdr.raw(xdr.remaining, "arguments")))
@@ -69,7 +69,8 @@ public enum ServerCallback: Equatable, Sendable {
         let header = CallHeader(xid: xid, program: .callback, procedure: procedure, credential: .none)
         return Record.encode(header) { xdr in
             switch self {
-            case .volfileChanged, .statedump: break
+            case .volfileChanged: break
+            case .statedump(let pid): xdr.write(pid)
             case .event(let notice): notice.write(to: &xdr)
             case .cacheInvalidation(let invalidation): invalidation.write(to: &xdr)
             case .childUp(let name), .childDown(let name): xdr.opaque(name.utf8)

@@ -21,12 +21,36 @@ import WireProtocol
             case .inodelkContention(var contention): contention.fields(&recorder)
             case .entrylkContention(var contention): contention.fields(&recorder)
             case .cacheInvalidation(var invalidation): invalidation.fields(&recorder)
+            case .statedump(let pid): recorder.add(pid)
+            case .volfileChanged: break
             default: Issue.record("\(golden.name): \(callback)")
             }
             #expect(recorder.difference(from: golden.arguments) == nil, "\(golden.name)")
             let xid = try #require(UInt32(golden.header[0]))
             #expect(Array(callback.call(xid: xid).dropFirst(Record.markBytes)) == record)
         }
+    }
+
+    @Test func `what was captured is every callback that bricks and glusterd were made to send`() throws {
+        let kinds = Golden.callbacks.map { $0.header[3] }
+        #expect(Set(kinds) == ["1", "5", "9", "10"])
+    }
+
+    @Test func `a cache invalidation says what changed, and how the object is now`() throws {
+        let golden = try #require(Golden.callbacks.first { $0.name == "cache invalidation after a write" })
+        guard case .cacheInvalidation(let invalidation) = try callback(Golden.record(golden.request)) else {
+            Issue.record()
+            return
+        }
+        #expect(invalidation.flags == [.size, .times] && invalidation.expirySeconds == 60)
+        #expect(invalidation.gfid == invalidation.iatt.gfid && invalidation.iatt.size == 1_048_586)
+        #expect(invalidation.parent == OldIatt())
+        let renamed = try #require(Golden.callbacks.first { $0.name == "cache invalidation after a rename" })
+        guard case .cacheInvalidation(let rename) = try callback(Golden.record(renamed.request)) else {
+            Issue.record()
+            return
+        }
+        #expect(rename.flags == [.rename, .parentTimes] && rename.parent.gfid == .root)
     }
 
     @Test func `contention becomes an event of the graph, with the holder's range`() throws {
@@ -50,7 +74,7 @@ import WireProtocol
         invalidation.iatt.size = 1 << 40
         invalidation.parent.mtime.seconds = 7
         return [
-            .volfileChanged, .statedump, .event(event), .childUp("/b1"), .childDown("/b2"),
+            .volfileChanged, .statedump(pid: 77), .event(event), .childUp("/b1"), .childDown("/b2"),
             .entrylkContention(entrylk), .cacheInvalidation(invalidation), .other(procedure: 8, [1, 2, 3, 4]),
         ]
     }()
@@ -68,7 +92,7 @@ import WireProtocol
             Issue.record()
             return
         }
-        #expect(ServerCallback.statedump.graphEvent == nil)
+        #expect(ServerCallback.statedump(pid: 1).graphEvent == nil)
     }
 
     @Test func `arguments too many are refused, with the callback's number`() {
