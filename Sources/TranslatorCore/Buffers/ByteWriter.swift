@@ -23,7 +23,11 @@ public struct ByteWriter {
     public mutating func overwrite<Value: FixedWidthInteger>(at position: Int, with value: Value) {
         precondition(position >= 0)
         precondition(position + MemoryLayout<Value>.size <= bytes.count, "only what was appended can be overwritten")
-        withUnsafeBytes(of: value.bigEndian) { bytes.replaceSubrange(position..<position + $0.count, with: $0) }
+        withUnsafeBytes(of: value.bigEndian) { stored in
+            bytes.withUnsafeMutableBytes {
+                UnsafeMutableRawBufferPointer(rebasing: $0[position...]).copyMemory(from: stored)
+            }
+        }
     }
     public mutating func zeros(_ count: Int) { bytes.append(contentsOf: repeatElement(0, count: count)) }
 }

@@ -2,7 +2,7 @@ import TranslatorCore
 
 /// The arguments of a fop on the wire, with all that a peer said, both directions. Program 1298437 version 400; the
 /// procedure is the fop's number. Source: GlusterFS `glusterfs4-xdr.x`; gluster-wire.md §6.
-public protocol FopArguments: Sendable {
+public protocol FopArguments: Equatable, Sendable {
     associatedtype Result: FopResult
     /// Some layouts serve several fops.
     var fop: Fop { get }
@@ -17,7 +17,7 @@ public protocol FopResult: XDRStructure, Equatable {
 }
 
 /// Arguments of one fop only.
-public protocol OneFopArguments: FopArguments, Equatable {
+public protocol OneFopArguments: FopArguments {
     static var fop: Fop { get }
     init()
 }
@@ -31,7 +31,7 @@ extension OneFopArguments {
 }
 
 /// Arguments of a fop by gfid and of its twin by fd, which differ in the target.
-public protocol TargetedArguments: FopArguments, Equatable {
+public protocol TargetedArguments: FopArguments {
     static var fops: (byInode: Fop, byFd: Fop) { get }
     var target: RemoteTarget { get set }
     init()

@@ -38,7 +38,7 @@ public struct TruncateArguments: TargetedArguments {
 }
 
 /// FLUSH 15: gfid, i64 fd, xdata. RELEASE 41 and RELEASEDIR 42 are the same.
-public struct FlushArguments: FopArguments, Equatable {
+public struct FlushArguments: FopArguments {
     public typealias Result = CommonResult
     public let fop: Fop
     public var fd = RemoteFd()
@@ -157,7 +157,7 @@ public struct FallocateArguments: OneFopArguments {
 }
 
 /// DISCARD 45 and ZEROFILL 46: gfid, i64 fd, u64 offset, u64 length, xdata.
-public struct DiscardArguments: FopArguments, Equatable {
+public struct DiscardArguments: FopArguments {
     public typealias Result = TwoIattResult
     public let fop: Fop
     public var fd = RemoteFd()

@@ -9,8 +9,7 @@ public struct TimeFlags: OptionSet, Sendable, Hashable {
     public static let parentCtime = TimeFlags(rawValue: 8), parentMtime = TimeFlags(rawValue: 0x10)
     public static let parentAtime = TimeFlags(rawValue: 0x20)
 
-    /// What genuine clients send with a fop (noatime, their default); with a SETATTR of nothing but times they send
-    /// none. Healers send none with any.
+    /// What genuine clients send with a fop (noatime, their default). Healers send none with any.
     public init(_ fop: Fop) {
         self =
             switch fop {
@@ -23,6 +22,9 @@ public struct TimeFlags: OptionSet, Sendable, Hashable {
             default: []
             }
     }
+
+    /// With a SETATTR: none where nothing but times are set, which would not be those then.
+    public init(setattr valid: AttributeMask) { self = valid.isSubset(of: .times) ? [] : TimeFlags(.setattr) }
 }
 
 /// Who calls, as bricks and glusterd want it in a call's credential. Source: GlusterFS `auth_glusterfs_params_v2`,
@@ -155,21 +157,25 @@ extension Credential: XDRCodable {
 
     /// Callers keep to `GlusterCredential.groupsAndOwnerMax`; peers close the connection over more than 400 bytes.
     public func write(to xdr: inout XDRWriter) {
-        let auth: OpaqueAuth
         switch self {
-        case .none: auth = .none
-        case .version2(var credential):
-            var body = XDRWriter(capacity: 64)
-            credential.fields(isVersion3: false, &body)
-            auth = OpaqueAuth(flavor: Self.version2Flavor, body: body.bytes)
-        case .version3(var credential):
-            var body = XDRWriter(capacity: 64)
-            credential.fields(isVersion3: true, &body)
-            auth = OpaqueAuth(flavor: Self.version3Flavor, body: body.bytes)
-        case .other(let other): auth = other
+        case .none: OpaqueAuth.none.write(to: &xdr)
+        case .version2(let credential): Self.write(credential, isVersion3: false, to: &xdr)
+        case .version3(let credential): Self.write(credential, isVersion3: true, to: &xdr)
+        case .other(let auth):
+            precondition(auth.body.count <= OpaqueAuth.bytesMax, "a credential has at most 400 bytes")
+            auth.write(to: &xdr)
         }
-        precondition(auth.body.count <= OpaqueAuth.bytesMax, "a credential has at most 400 bytes")
-        auth.write(to: &xdr)
+    }
+
+    private static func write(_ credential: GlusterCredential, isVersion3: Bool, to xdr: inout XDRWriter) {
+        xdr.write(isVersion3 ? version3Flavor : version2Flavor)
+        let start = xdr.count
+        xdr.write(UInt32(0))
+        var copy = credential
+        copy.fields(isVersion3: isVersion3, &xdr)
+        let bytes = xdr.count - start - 4
+        precondition(bytes <= OpaqueAuth.bytesMax, "a credential has at most 400 bytes")
+        xdr.overwrite(at: start, with: UInt32(bytes))
     }
 
     /// Who calls; nobody in particular where the flavor does not say.

@@ -108,14 +108,15 @@ import WireProtocol
     }
 
     @Test func `genuine mounts send the time flags that we send`() throws {
-        // SETATTR of times alone has none; all of the captured ones change mode or owner, or are a healer's.
         for exchange in Golden.exchanges where exchange.file == "fuse-client" && exchange.header[1] == "1298437" {
             let fop = try #require(Fop(rawValue: Int(exchange.header[3])!))
             let flags = UInt32(exchange.header[8])!
             switch fop {
             // Internal locks and xattrops inherit the flags of the fop that they surround.
             case .inodelk, .finodelk, .entrylk, .fentrylk, .xattrop, .fxattrop: continue
-            case .setattr, .fsetattr: #expect(flags == 0 || flags == TimeFlags(fop).rawValue)
+            case .setattr, .fsetattr:
+                let valid = AttributeMask(rawValue: Int32(exchange.arguments[exchange.arguments.count - 2])!)
+                #expect(flags == TimeFlags(setattr: valid).rawValue, "\(exchange.testDescription)")
             default: #expect(flags == TimeFlags(fop).rawValue, "\(exchange.testDescription)")
             }
         }
