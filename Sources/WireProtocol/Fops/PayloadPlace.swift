@@ -2,8 +2,8 @@ import TranslatorCore
 
 /// Where file content begins in a record, told from its first bytes: the answer that `RecordReader.next` asks for.
 extension HeadExtent {
-    /// Of a reply. Only READ's have payload, and only the caller knows by its xid what a reply answers. A brick may send
-    /// more than was asked: the caller compares before it makes a buffer.
+    /// Of a reply. Only READ's have payload, and only the caller knows by its xid what a reply answers. A brick may
+    /// send more than was asked: the caller compares before it makes a buffer.
     public static func reply(
         _ record: UnsafeRawBufferPointer, isRead: (_ xid: UInt32) -> Bool
     ) throws(CodecError) -> HeadExtent {
