@@ -10,26 +10,31 @@ public struct CodecError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// Reads big-endian values off the front of borrowed bytes. Every read is bounds-checked and throws, never traps.
 /// Valid only while the bytes it was made from are: use it inside their `withUnsafeBytes`.
+///
+/// Inlined into other modules: a message has dozens of fields.
 public struct ByteReader {
-    private let bytes: UnsafeRawBufferPointer
-    public private(set) var position = 0
+    @usableFromInline let bytes: UnsafeRawBufferPointer
+    @usableFromInline var next = 0
 
-    public init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+    @inlinable public init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
-    public var remaining: Int { bytes.count - position }
-    public var isAtEnd: Bool { remaining == 0 }
+    @inlinable public var position: Int { next }
+    @inlinable public var remaining: Int { bytes.count - next }
+    @inlinable public var isAtEnd: Bool { remaining == 0 }
 
     /// The next `count` bytes, in place. Throws when fewer are left or `count` is negative.
+    @inlinable
     public mutating func slice(_ count: Int, _ what: StaticString = "field") throws(CodecError)
         -> UnsafeRawBufferPointer
     {
         guard count >= 0, count <= remaining else { throw .truncated(what, needs: count, has: remaining) }
-        defer { position += count }
-        return UnsafeRawBufferPointer(rebasing: bytes[position..<position + count])
+        defer { next += count }
+        return UnsafeRawBufferPointer(rebasing: bytes[next..<next + count])
     }
 
     public mutating func skip(_ count: Int) throws(CodecError) { _ = try slice(count) }
 
+    @inlinable
     public mutating func integer<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(CodecError) -> Value {
         let raw = try slice(MemoryLayout<Value>.size, "integer")
         return Value(bigEndian: raw.loadUnaligned(as: Value.self))

@@ -1,13 +1,16 @@
-/// Appends big-endian values to bytes it owns.
+/// Appends big-endian values to bytes it owns. Inlined into other modules, as `ByteReader` is.
 public struct ByteWriter {
-    public private(set) var bytes: [UInt8] = []
+    @usableFromInline var written: [UInt8] = []
 
-    public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+    public init(capacity: Int = 0) { written.reserveCapacity(capacity) }
 
+    @inlinable public var bytes: [UInt8] { written }
+
+    @inlinable
     public mutating func integer<Value: FixedWidthInteger>(_ value: Value) {
-        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: value.bigEndian) { written.append(contentsOf: $0) }
     }
-    public mutating func uint8(_ value: UInt8) { bytes.append(value) }
+    @inlinable public mutating func uint8(_ value: UInt8) { written.append(value) }
     public mutating func uint16(_ value: UInt16) { integer(value) }
     public mutating func uint32(_ value: UInt32) { integer(value) }
     public mutating func uint64(_ value: UInt64) { integer(value) }
@@ -18,16 +21,17 @@ public struct ByteWriter {
         integer(value.high)
         integer(value.low)
     }
-    public mutating func append(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
+    @inlinable public mutating func append(_ more: some Sequence<UInt8>) { written.append(contentsOf: more) }
     /// Stores `value` over bytes that were appended before: for lengths that are known only behind what they count.
+    @inlinable
     public mutating func overwrite<Value: FixedWidthInteger>(at position: Int, with value: Value) {
         precondition(position >= 0)
-        precondition(position + MemoryLayout<Value>.size <= bytes.count, "only what was appended can be overwritten")
+        precondition(position + MemoryLayout<Value>.size <= written.count, "only what was appended can be overwritten")
         withUnsafeBytes(of: value.bigEndian) { stored in
-            bytes.withUnsafeMutableBytes {
+            written.withUnsafeMutableBytes {
                 UnsafeMutableRawBufferPointer(rebasing: $0[position...]).copyMemory(from: stored)
             }
         }
     }
-    public mutating func zeros(_ count: Int) { bytes.append(contentsOf: repeatElement(0, count: count)) }
+    public mutating func zeros(_ count: Int) { written.append(contentsOf: repeatElement(0, count: count)) }
 }

@@ -30,7 +30,7 @@ public struct XDRWriter: XDRFilter {
         pad(behind: bytes.count + 1)
     }
 
-    private mutating func pad(behind count: Int) { writer.zeros((4 - count % 4) % 4) }
+    private mutating func pad(behind count: Int) { if count % 4 != 0 { writer.zeros(4 - count % 4) } }
 
     /// Replaces a length that is known only now.
     mutating func overwrite(at position: Int, with value: UInt32) { writer.overwrite(at: position, with: value) }
