@@ -38,8 +38,10 @@ extension TwoIattResult {
         try status.check()
         return AttributesReply(attributes: PrePostIatt(pre: pre.iatt, post: post.iatt), xdata: xdata.xdata)
     }
-    public func writeReply() throws(FopError) -> WriteReply {
+    /// EIO for a brick that says it wrote more than `asked` bytes.
+    public func writeReply(asked: Int = .max) throws(FopError) -> WriteReply {
         try status.check()
+        guard Int(status.opRet) <= asked else { throw .io }
         return WriteReply(bytes: Int(status.opRet), attributes: PrePostIatt(pre, post), xdata: xdata.xdata)
     }
     /// Of UNLINK and RMDIR.

@@ -81,18 +81,17 @@ public enum ServerCallback: Equatable, Sendable {
         }
     }
 
-    /// What translators above a client hear of it; nil for what is no matter of theirs.
+    /// What translators above a client hear of it; nil for what is no matter of theirs, and for a lock on a range that
+    /// no file has.
     public var graphEvent: GraphEvent? {
         switch self {
         case .inodelkContention(let contention):
-            .inodelkContention(
-                contention.gfid, domain: contention.domain,
-                range: LockRange(start: contention.flock.start, length: contention.flock.length))
+            guard let range = try? contention.flock.range() else { return nil }
+            return .inodelkContention(contention.gfid, domain: contention.domain, range: range)
         case .entrylkContention(let contention):
-            .entrylkContention(
-                contention.gfid, domain: contention.domain,
-                name: contention.name.bytes.isEmpty ? nil : contention.name)
-        default: nil
+            let name = contention.name.bytes.isEmpty ? nil : contention.name
+            return .entrylkContention(contention.gfid, domain: contention.domain, name: name)
+        default: return nil
         }
     }
 }

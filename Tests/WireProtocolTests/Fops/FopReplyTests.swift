@@ -42,6 +42,9 @@ import WireProtocol
     @Test func `a write says how much, with attributes or without`() throws {
         let bare = try crossed(TwoIattResult(WriteReply(bytes: 100, xdata: xdata))).writeReply()
         #expect(bare.bytes == 100 && bare.attributes == nil && bare.xdata == xdata)
+        #expect(throws: FopError.io) {
+            try crossed(TwoIattResult(WriteReply(bytes: 100))).writeReply(asked: 99)
+        }
         let full = try crossed(TwoIattResult(WriteReply(bytes: 100, attributes: prePost(1)))).writeReply()
         #expect(full.attributes == prePost(1))
     }

@@ -97,6 +97,12 @@ import WireProtocol
         #expect(ServerCallback.statedump(pid: 1).graphEvent == nil)
     }
 
+    @Test func `a range that no file has becomes no event`() {
+        var contention = InodelkContention()
+        (contention.gfid, contention.flock.start, contention.flock.length) = (.root, .max, 2)
+        #expect(ServerCallback.inodelkContention(contention).graphEvent == nil)
+    }
+
     @Test func `arguments too many are refused, with the callback's number`() {
         let record = Array(ServerCallback.volfileChanged.call(xid: 1).dropFirst(Record.markBytes)) + [0, 0, 0, 0]
         let error = #expect(throws: CodecError.self) { try callback(record) }
