@@ -4,7 +4,7 @@ import WireProtocol
 
 /// Whatever a message can hold comes back from its bytes as it was.
 @Suite struct RoundTripTests {
-    private static let seeds: [UInt64] = Array(0..<50)
+    private static let seeds: [UInt64] = Array(0..<20)
 
     @Test(arguments: Fop.allCases)
     func `any arguments and any results of a fop come back as they were`(fop: Fop) throws {
