@@ -104,6 +104,10 @@ public enum XdataKey {
     public static let inodelkDomainCount = "glusterfs.inodelk-dom-count"
     public static let inodelkCount = "glusterfs.inodelk-count"
     public static let linkCount = "link-count"
+    /// In a lookup by name: the gfid to give to an object that has none.
+    public static let gfidRequest = "gfid-req"
+    /// In a lookup by name: an object without a gfid is answered with a zero one.
+    public static let gfidlessLookup = "gfidless-lookup"
     public static let internalFop = "glusterfs-internal-fop"
     public static let xattropEntryCreate = "glusterfs.xattrop-entry-create"
     public static let xattropEntryDelete = "glusterfs.xattrop-entry-delete"

@@ -3,8 +3,18 @@ import TranslatorCore
 
 extension ReplicateTranslator {
     /// Looks on all replicas, and answers what the good ones agree on. EIO where they do not: other gfids or types
-    /// under one name. Starts no heal.
+    /// under one name. Starts no heal. `gfid-req` gives a gfid to what has none on any replica (`Adoption`).
     public func lookup(_ request: LookupRequest, in frame: Frame) async throws(FopError) -> LookupReply {
+        var request = request
+        let wanted = request.xdata.removeValue(forKey: XdataKey.gfidRequest)
+        do throws(FopError) { return try await find(request, in: frame) } catch {
+            guard error == .noData, let wanted, case .name(let name, let parent) = request.target else { throw error }
+            try await adopt(name, in: parent, as: wanted, in: frame)
+            return try await find(request, in: frame)
+        }
+    }
+
+    private func find(_ request: LookupRequest, in frame: Frame) async throws(FopError) -> LookupReply {
         let connections = connections
         guard connections.up.contains(true) else { throw .notConnected }
         if settings.readsNeedQuorum { try settings.quorum.check(connections.up) }

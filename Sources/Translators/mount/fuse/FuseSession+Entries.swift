@@ -12,13 +12,25 @@ extension FuseSession {
         guard !HiddenNames.isHidden(name, in: parent.inode) else { throw .noEntry }
         let found: LookupReply
         do throws(FopError) {
-            found = try await top.lookup(LookupRequest(.name(name, parent: parent.inode)), in: frame(call))
+            found = try await lookup(name, in: parent.inode, frame(call))
         } catch {
             guard error == .noEntry, settings.negativeTimeout > .zero else { throw error }
             call.queue.reply(call.unique, fuse_entry_out.absent(valid: absentValid))
             return
         }
         replyEntry(found.iatt, inode: found.inode, call)
+    }
+
+    /// What was put into a brick from outside has no gfid, and the brick says ENODATA: it is asked to give it one, as
+    /// GlusterFS's mount does.
+    private func lookup(_ name: EntryName, in parent: Inode, _ frame: Frame) async throws(FopError) -> LookupReply {
+        do throws(FopError) {
+            return try await top.lookup(LookupRequest(.name(name, parent: parent)), in: frame)
+        } catch {
+            guard error == .noData, writeGate.isOpen else { throw error }
+            let xdata: Xdata = [XdataKey.gfidRequest: .gfid(.random())]
+            return try await top.lookup(LookupRequest(.name(name, parent: parent), xdata: xdata), in: frame)
+        }
     }
 
     /// The inode that a reply's attributes are of.

@@ -39,12 +39,13 @@ extension PosixTranslator {
             if try brick.mendHandle(gfid, object, status, parent: parent, name: name) { status = try object.status() }
             return gfid
         }
-        if case .gfid(let wanted) = xdata[PosixXdataKey.gfidRequest], !wanted.isNone {
-            try brick.adopt(object, status, as: wanted, parent: parent, name: name, recordsPath: settings.recordsPaths)
+        if case .gfid(let wanted) = xdata[XdataKey.gfidRequest], !wanted.isNone {
+            let gfid = try brick.adopt(
+                object, status, as: wanted, parent: parent, name: name, recordsPath: settings.recordsPaths)
             status = try object.status()
-            return wanted
+            return gfid
         }
-        guard xdata[PosixXdataKey.gfidlessLookup] != nil else { throw .noData }
+        guard xdata[XdataKey.gfidlessLookup] != nil else { throw .noData }
         return .none
     }
 
@@ -57,8 +58,6 @@ extension PosixTranslator {
 
 /// Keys of xdata that only bricks know (gluster-wire.md §8).
 enum PosixXdataKey {
-    static let gfidRequest = "gfid-req"
-    static let gfidlessLookup = "gfidless-lookup"
     static let openActiveFdCount = "glusterfs.open-active-fd-count"
     static let writeIsAppend = "glusterfs.write-is-append"
     static let linkCountLeft = "get-link-count"
@@ -78,14 +77,19 @@ extension PosixBrick {
         return BrickObject(path: number)
     }
 
-    /// Gives an object without a gfid one. Of two that try, the first wins, the other gets ESTALE and looks up again.
+    /// Gives an object without a gfid one: what somebody put into the brick from outside. Answers which it has now: of
+    /// several that try, also in other processes, the first wins.
+    ///
+    /// At once, however new the object is: bricks of GlusterFS 10.3 do not wait either.
     func adopt(
-        _ object: BrickObject, _ status: stat, as gfid: Gfid, parent: Gfid, name: EntryName, recordsPath: Bool
-    ) throws(FopError) {
+        _ object: BrickObject, _ status: stat, as wanted: Gfid, parent: Gfid, name: EntryName, recordsPath: Bool
+    ) throws(FopError) -> Gfid {
+        var gfid = wanted
         do throws(FopError) {
             try object.setXattr(Self.gfidKey, gfid.bytes, flags: Int32(XATTR_CREATE))
         } catch {
-            throw error == .exists ? .stale : error
+            guard error == .exists, let theirs = try self.gfid(of: object) else { throw error }
+            gfid = theirs
         }
         if FileType(mode: status.st_mode) == .directory {
             try writeDirectoryHandle(gfid, parent: parent, name: name)
@@ -93,5 +97,6 @@ extension PosixBrick {
             if recordsPath { try object.recordPath(GfidToPath(parent: parent, name: name)) }
             try linkHandle(gfid, to: object)
         }
+        return gfid
     }
 }

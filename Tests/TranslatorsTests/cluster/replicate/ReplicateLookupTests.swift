@@ -173,4 +173,48 @@ struct ReplicateLookupTests {
         await stack.replicate.releasedir(fd)
         await stack.stop()
     }
+
+    // MARK: - Without a gfid
+
+    private func lookup(_ stack: ReplicaStack, _ name: EntryName, asking wanted: Gfid) async throws -> Iatt {
+        let request = LookupRequest(.name(name, parent: stack.root), xdata: [XdataKey.gfidRequest: .gfid(wanted)])
+        return try await stack.replicate.lookup(request, in: stack.frame).iatt
+    }
+
+    @Test func `what was put into all bricks from outside gets one gfid on all of them`() async throws {
+        let stack = try await ReplicaStack(3)
+        for brick in stack.bricks { close(creat("\(brick)/f", 0o644)) }
+        await #expect(throws: FopError.noData) { try await stack.lookup("f") }
+        let wanted = Gfid.random()
+        #expect(try await lookup(stack, "f", asking: wanted).gfid == wanted)
+        for replica in 0..<3 { #expect(XattrReading.gfid(at: stack.path(replica, "f")) == wanted) }
+        #expect(try await lookup(stack, "f", asking: .random()).gfid == wanted)
+        #expect(stack.isClean("/"))
+        await stack.stop()
+    }
+
+    @Test func `where one brick cannot say so, or is down, nobody gets a gfid that the others might not get`()
+        async throws
+    {
+        let stack = try await ReplicaStack(3)
+        for brick in stack.bricks { close(creat("\(brick)/f", 0o644)) }
+        for brick in stack.bricks.dropLast() { close(creat("\(brick)/other", 0o644)) }
+        #expect(Glibc.mkdir("\(stack.bricks[2])/other", 0o755) == 0)
+        await #expect(throws: FopError.noData) { try await lookup(stack, "other", asking: .random()) }
+        stack.faulty[2].goDown()
+        await #expect(throws: FopError.noData) { try await lookup(stack, "f", asking: .random()) }
+        for name in ["f", "other"] {
+            for replica in 0..<3 { #expect(XattrReading.gfid(at: stack.path(replica, name)) == nil) }
+        }
+        await stack.stop()
+    }
+
+    @Test func `a copy without a gfid gets no other one than the copies that have theirs`() async throws {
+        let stack = try await ReplicaStack()
+        let fd = try await stack.create("f")
+        #expect(removexattr(stack.path(1, "f"), "trusted.gfid") == 0)
+        #expect(try await lookup(stack, "f", asking: .random()).gfid == fd.inode.gfid)
+        #expect(XattrReading.gfid(at: stack.path(1, "f")) == nil)
+        await stack.stop()
+    }
 }

@@ -282,6 +282,53 @@ struct PosixDirectoryWriteTests {
         await brick.stop()
     }
 
+    @Test func `what is put into a brick from outside becomes a whole object at its first lookup, whatever it is`()
+        async throws
+    {
+        let brick = try await ScratchBrick()
+        #expect(mkdir(brick.path("directory"), 0o755) == 0)
+        #expect(mkfifo(brick.path("fifo"), 0o644) == 0)
+        #expect(symlink("target", brick.path("symlink")) == 0)
+        close(creat(brick.path("file"), 0o644))
+        #expect(link(brick.path("file"), brick.path("second")) == 0)
+        for name in ["directory", "fifo", "symlink", "file"] {
+            let wanted = Gfid.random()
+            let found = try await brick.lookup(EntryName(name), xdata: ["gfid-req": .gfid(wanted)]).iatt
+            #expect(found.gfid == wanted)
+            #expect(found.nlink == (name == "directory" || name == "file" ? 2 : 1))
+            #expect(try await brick.lookup(Inode(gfid: wanted, type: found.type)).iatt.type == found.type)
+            guard name != "directory" else { continue }
+            let path = GfidToPath(parent: .root, name: EntryName(name))
+            #expect(XattrReading.value(of: path.key, at: brick.path(name)) == path.value)
+        }
+        // Its second name leads to the same object, and asks for another gfid in vain.
+        let second = try await brick.lookup("second", xdata: ["gfid-req": .gfid(.random())]).iatt
+        #expect(try await second.gfid == brick.lookup("file").iatt.gfid)
+        // A file in a directory that was put there.
+        let inner = Inode(gfid: try await brick.lookup("directory").iatt.gfid, type: .directory)
+        close(creat(brick.path("directory/inner"), 0o644))
+        #expect(try await brick.lookup("inner", in: inner, xdata: ["gfid-req": .gfid(.random())]).iatt.nlink == 1)
+        await brick.stop()
+    }
+
+    @Test func `of several that give one object a gfid at once one decides for all`() async throws {
+        let brick = try await ScratchBrick()
+        let others = [try await ScratchBrick(at: brick), try await ScratchBrick(at: brick)]
+        for round in 0..<20 {
+            let name = EntryName("f\(round)")
+            close(creat(brick.path("f\(round)"), 0o644))
+            let answers = try await withThrowingTaskGroup(of: Gfid.self) { group in
+                for one in [brick] + others {
+                    group.addTask { try await one.lookup(name, xdata: ["gfid-req": .gfid(.random())]).iatt.gfid }
+                }
+                return try await group.reduce(into: Set<Gfid>()) { $0.insert($1) }
+            }
+            #expect(answers == [XattrReading.gfid(at: brick.path("f\(round)"))])
+            #expect(try await brick.lookup(name).iatt.nlink == 1)
+        }
+        for one in others + [brick] { await one.stop() }
+    }
+
     @Test func `a recursive rmdir takes content away at once and its handles with the janitor`() async throws {
         let clock = ManualClock()
         let brick = try await ScratchBrick(environment: GraphEnvironment(time: clock, log: .silent))
