@@ -25,11 +25,9 @@ extension FileCopy {
 
     /// Whole blocks that are a hole on the source: whatever a sink has there goes.
     private func punch(_ hole: ByteRange, _ sinks: [Int]) async {
-        for sink in alive(sinks) {
+        _ = await replicas.each(alive(sinks)) { [self] sink in
             do throws(FopError) {
-                guard let data = try await map(of: sink).seek(.data, from: hole.start), data < hole.end else {
-                    continue
-                }
+                guard let data = try await map(of: sink).seek(.data, from: hole.start), data < hole.end else { return }
                 try await makeHole(hole, on: sink)
             } catch {
                 drop(sink, error)
@@ -91,12 +89,16 @@ extension FileCopy {
     /// The sinks that do not have these bytes, or have them as a hole.
     private func differing(_ data: ByteRange, _ sinks: [Int]) async throws(CopyInterruption) -> [Int] {
         var differing: [Int] = [], compared: [Int] = []
-        for sink in sinks {
-            do throws(FopError) {
-                let hole = try await map(of: sink).seek(.hole, from: data.start)
-                if let hole, hole >= data.end { compared.append(sink) } else { differing.append(sink) }
-            } catch {
-                drop(sink, error)
+        let holes = await replicas.each(sinks) { [self] sink -> Result<UInt64?, FopError> in
+            do throws(FopError) { return .success(try await map(of: sink).seek(.hole, from: data.start)) } catch {
+                return .failure(error)
+            }
+        }
+        for (sink, answer) in holes {
+            switch answer {
+            case .success(let hole?) where hole >= data.end: compared.append(sink)
+            case .success: differing.append(sink)
+            case .failure(let error): drop(sink, error)
             }
         }
         // A new sink is all hole: then the source is read once, to be copied.

@@ -126,4 +126,20 @@ import TranslatorTesting
         #expect(report.outcome == .healed(isAll: true) && report.plan?.isWhole == false)
         #expect(bench.replicas.areEqual(bench.file) && !bench.replicas.isDataPending(bench.file))
     }
+
+    /// For holes of theirs where the source has data, for data where it has a hole.
+    @Test(arguments: [false, true])
+    func `sinks beyond a network are asked side by side what they have`(isHoleOnSource: Bool) async throws {
+        // Goal: a round trip is waited for once, not once a sink. Method: nobody answers before both were asked.
+        let content = pattern(65_536, seed: 1)
+        let bench = try await HealBench(replicas: 3, content: [content, content, content])
+        if isHoleOnSource { bench.replicas.bricks[0].punch(bench.file, 0, 65_536) }
+        for sink in 1...2 { bench.replicas.accuse(bench.file, on: 0, about: sink) }
+        let gates = (1...2).map { bench.client.faulty($0).hold(.seek) }
+        async let healed = bench.heal()
+        for gate in gates { #expect(await soon { gate.heldCount >= 1 }) }
+        gates.forEach { $0.open() }
+        #expect(await healed.outcome == .healed(isAll: true))
+        #expect(bench.replicas.areEqual(bench.file))
+    }
 }
