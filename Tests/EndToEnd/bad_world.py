@@ -11,7 +11,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from testbed import Testbed, TestbedError, wait_until  # noqa: E402
+from testbed import LoopFileSystem, Testbed, TestbedError, wait_until  # noqa: E402
 
 MIB = 1 << 20
 
@@ -31,15 +31,13 @@ class World:
     def __init__(self, release, small=None, small_bytes=96 * MIB):
         self.testbed, self.mounted = Testbed(release=release), []
         if small is not None:
-            image = os.path.join(self.testbed.folder, "small.img")
-            with open(image, "wb") as file:
-                file.truncate(small_bytes)
             brick = self.testbed.bricks[small]
-            subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", image], check=True)
-            if subprocess.run(["mount", "-o", "loop", image, brick], capture_output=True).returncode == 0:
+            system = LoopFileSystem(os.path.join(self.testbed.folder, "small.img"), brick, small_bytes, "-m", "0")
+            try:
+                system.mount()
                 os.rmdir(os.path.join(brick, "lost+found"))
                 self.mounted.append(brick)
-            else:  # no loop devices here, as in many containers; bricks are compared within one kind of file system
+            except subprocess.CalledProcessError:  # bricks are compared within one kind of file system
                 for number, brick in enumerate(self.testbed.bricks):
                     size = small_bytes if number == small else 4 * small_bytes
                     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%d" % size, "none", brick], check=True)

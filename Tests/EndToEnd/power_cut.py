@@ -16,37 +16,32 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from testbed import Testbed, TestbedError  # noqa: E402
+from testbed import LoopFileSystem, Testbed, TestbedError  # noqa: E402
 
 SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 NO_LOG_FLUSH = 2
 PENDING = "trusted.afr."
 
 
-class LoopBricks:
-    """One ext4 for each brick, in files of `folder`; mounted where the testbed wants its bricks."""
+class Bricks:
+    """Every brick on an ext4 of its own, so that all can be cut off at once."""
 
-    def __init__(self, folder, bricks, mebibytes=192):
-        self.places = []
-        for number, brick in enumerate(bricks):
-            image = os.path.join(folder, "image%d" % number)
-            with open(image, "wb") as file:
-                file.truncate(mebibytes << 20)
-            subprocess.run(["mkfs.ext4", "-q", "-F", "-I", "512", image], check=True, capture_output=True)
-            self.places.append((image, brick))
+    def __init__(self, testbed):
+        self.systems = [LoopFileSystem(os.path.join(testbed.folder, "image%d" % number), brick, 192 << 20, "-I", "512")
+                        for number, brick in enumerate(testbed.bricks)]
 
     def mount(self):
-        for image, brick in self.places:
+        for system in self.systems:
             # A short commit interval: more transactions, and more places for the cut.
-            subprocess.run(["mount", "-o", "loop,commit=1", image, brick], check=True)
+            system.mount("commit=1")
 
     def unmount(self):
-        for _, brick in self.places:
-            subprocess.run(["umount", brick], capture_output=True)
+        for system in self.systems:
+            system.unmount()
 
     def cut(self):
-        for _, brick in self.places:
-            descriptor = os.open(brick, os.O_RDONLY)
+        for system in self.systems:
+            descriptor = os.open(system.folder, os.O_RDONLY)
             try:
                 fcntl.ioctl(descriptor, SHUTDOWN, array.array("I", [NO_LOG_FLUSH]))
             finally:
@@ -122,22 +117,22 @@ def write_until_the_end(mount_point, seed):
 def one_round(seed):
     chance = random.Random(seed)
     testbed = Testbed()
-    loops = None
+    bricks = None
     child = 0
     try:
-        loops = LoopBricks(testbed.folder, testbed.bricks)
-        loops.mount()
+        bricks = Bricks(testbed)
+        bricks.mount()
         testbed.start_healer()
         testbed.start_mount()
         child = write_until_the_end(testbed.mount_point, seed)
         time.sleep(chance.uniform(0.5, 3))
-        loops.cut()
+        bricks.cut()
         testbed.kill_mount()
         testbed.kill_healer()
         os.waitpid(child, 0)
         child = 0
-        loops.unmount()
-        loops.mount()
+        bricks.unmount()
+        bricks.mount()
         count, bad = unmarked_differences(testbed.bricks)
         if bad:
             raise TestbedError("of %d files, these differ without a mark: %s" % (count, " ".join(bad[:5])))
@@ -146,7 +141,7 @@ def one_round(seed):
         if child:
             os.kill(child, 9)
             os.waitpid(child, 0)
-        testbed.stop(before_removal=loops.unmount if loops else None)
+        testbed.stop(before_removal=bricks.unmount if bricks else None)
 
 
 def main():

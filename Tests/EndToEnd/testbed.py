@@ -57,6 +57,26 @@ def check_scratch(folder, bytes_needed):
     return None
 
 
+class LoopFileSystem:
+    """An ext4 of `size` bytes in the file `image`, for a folder that has to be a file system of its own.
+
+    `mount` raises CalledProcessError where there are no loop devices, as in many containers.
+    """
+
+    def __init__(self, image, folder, size, *mkfs_options):
+        self.image, self.folder = image, folder
+        with open(image, "wb") as file:
+            file.truncate(size)
+        subprocess.run(["mkfs.ext4", "-q", "-F", *mkfs_options, image], check=True, capture_output=True)
+
+    def mount(self, options=""):
+        subprocess.run(["mount", "-o", ",".join(filter(None, ["loop", options])), self.image, self.folder], check=True,
+                       capture_output=True)
+
+    def unmount(self):
+        subprocess.run(["umount", self.folder], capture_output=True)
+
+
 class Testbed:
     """`replicas` bricks under one scratch folder, a mount with bypass to the first, and a healer."""
 
