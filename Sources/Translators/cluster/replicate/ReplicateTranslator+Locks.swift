@@ -34,12 +34,7 @@ extension ReplicateTranslator {
                 xdata: request.xdata)
             return try await replicas[replica].inodelk(inner, in: frame)
         }
-        if request.command == .release {
-            return try await everywhere { replica throws(FopError) in try await send(.release, replica) }
-        }
-        return try await inOrder(
-            { replica throws(FopError) in try await send(request.command, replica) },
-            undo: { replica throws(FopError) in _ = try await send(.release, replica) })
+        return try await carryOut(request.command, by: send)
     }
 
     public func entrylk(_ request: EntrylkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
@@ -49,11 +44,17 @@ extension ReplicateTranslator {
                 mode: request.mode, xdata: request.xdata)
             return try await replicas[replica].entrylk(inner, in: frame)
         }
-        if request.command == .release {
+        return try await carryOut(request.command, by: send)
+    }
+
+    private func carryOut(
+        _ command: LockCommand, by send: (LockCommand, _ replica: Int) async throws(FopError) -> DoneReply
+    ) async throws(FopError) -> DoneReply {
+        if command == .release {
             return try await everywhere { replica throws(FopError) in try await send(.release, replica) }
         }
         return try await inOrder(
-            { replica throws(FopError) in try await send(request.command, replica) },
+            { replica throws(FopError) in try await send(command, replica) },
             undo: { replica throws(FopError) in _ = try await send(.release, replica) })
     }
 
