@@ -157,7 +157,8 @@ let package = Package(
             ],
             swiftSettings: swift),
         .testTarget(
-            name: "HealerTests", dependencies: ["healer", "TranslatorCore", "TranslatorTesting", "CPosix"],
+            name: "HealerTests",
+            dependencies: ["healer", "DaemonProcess", "TranslatorCore", "TranslatorTesting", "CPosix"],
             swiftSettings: swift),
         // A process of its own for tests that kill -9 a writer.
         .executableTarget(
@@ -180,6 +181,7 @@ let package = Package(
             name: "MountTests",
             dependencies: [
                 "volmount", "FuseMount", "FuseProtocol", "Translators", "TranslatorCore", "TranslatorTesting", "CPosix",
+                "DaemonProcess",
             ],
             swiftSettings: swift),
         // Nanoseconds of the small steps; not a product. `Benchmarks/run micro` builds and runs it.

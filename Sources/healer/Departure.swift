@@ -1,3 +1,4 @@
+import DaemonProcess
 import Synchronization
 import TranslatorCore
 
@@ -29,7 +30,7 @@ final class Departure: Sendable {
 
     /// Runs all of them side by side until those that may end have, then cancels the rest. Answers the sentence for
     /// people when one ended that was not to.
-    func run(_ companions: [Companion], on executor: IOExecutor) async -> HealerFailure? {
+    func run(_ companions: [Companion], on executor: IOExecutor) async -> DaemonFailure? {
         await withTaskGroup(of: Companion.self) { group in
             for companion in companions {
                 group.addTask(executorPreference: executor) {
@@ -38,10 +39,10 @@ final class Departure: Sendable {
                 }
             }
             var left = companions.count { $0.mayEnd }
-            var failure: HealerFailure?
+            var failure: DaemonFailure?
             while left > 0, failure == nil, let ended = await group.next() {
                 if !ended.mayEnd || !isAsked.withLock({ $0 }) {
-                    failure = HealerFailure(
+                    failure = DaemonFailure(
                         .unasked,
                         "\(ended.name) has ended although nobody asked it to: a defect. Marks are kept; start the healer again"
                     )

@@ -1,3 +1,4 @@
+import DaemonProcess
 import HealEngine
 import HealProtocol
 import HealTransport
@@ -16,11 +17,11 @@ final class HealedPart: Sendable {
     /// Once the bricks have started.
     let journals = Mutex<WriterJournals?>(nil)
 
-    init(_ part: HealerConfiguration.Part, position: Int, environment: GraphEnvironment) throws(HealerFailure) {
+    init(_ part: HealerConfiguration.Part, position: Int, environment: GraphEnvironment) throws(DaemonFailure) {
         do throws(VolfileError) {
             graph = try Graph(part.volfile, registry: InTreeTranslators.registry, environment: environment)
         } catch {
-            throw HealerFailure(error)
+            throw DaemonFailure(error)
         }
         guard let set = graph.top as? any ReplicaSet else { preconditionFailure("a part ends in a replica set") }
         (self.position, replicaSet) = (UInt16(position), set)
@@ -33,11 +34,11 @@ final class HealedPart: Sendable {
     private let edges: LateEdges
 
     /// Starts the bricks. Throws the volume's id out of agreement, a brick that cannot be served…
-    func start() async throws(HealerFailure) -> Gfid {
-        do throws(VolfileError) { try await graph.start() } catch { throw HealerFailure(error) }
+    func start() async throws(DaemonFailure) -> Gfid {
+        do throws(VolfileError) { try await graph.start() } catch { throw DaemonFailure(error) }
         guard let id = replicaSet.volumeID else {
             await graph.stop()
-            throw HealerFailure(
+            throw DaemonFailure(
                 .configuration,
                 "volume \"\(replicaSet.name)\": no volume-id; set \"option volume-id\" in cluster/replicate")
         }

@@ -48,7 +48,7 @@ struct HealerCommand: AsyncParsableCommand {
 
     func run() async throws {
         last_words_on("healer", 2)
-        do throws(HealerFailure) {
+        do throws(DaemonFailure) {
             try await act()
         } catch {
             var line = "healer: \(error)\n"
@@ -57,10 +57,10 @@ struct HealerCommand: AsyncParsableCommand {
         }
     }
 
-    private func act() async throws(HealerFailure) {
+    private func act() async throws(DaemonFailure) {
         let options = try commandLine()
         guard let level = LogLevel.allCases.first(where: { "\($0)" == logLevel }) else {
-            throw HealerFailure(.configuration, "--log-level cannot be \"\(logLevel)\"")
+            throw DaemonFailure(.configuration, "--log-level cannot be \"\(logLevel)\"")
         }
         if printConfig || checkConfig {
             let configuration = try HealerConfiguration(
@@ -69,10 +69,10 @@ struct HealerCommand: AsyncParsableCommand {
             return
         }
         let file: LogFile
-        do throws(LogFileError) { file = try LogFile(logFile) } catch { throw HealerFailure(error) }
+        do throws(LogFileError) { file = try LogFile(logFile) } catch { throw DaemonFailure(error) }
         LoggingSystem.bootstrap { _ in LineLogHandler(file, level: Logger.Level(level)) }
         let log = Log(Logger(label: "healer"), threshold: level)
-        do throws(HealerFailure) {
+        do throws(DaemonFailure) {
             try await HealingService(
                 volfilePath: volfile, volumeName: volumeName, commandLine: options, runtimeBase: runtimeDir, log: log,
                 reopenLog: { file.reopen() }
@@ -84,12 +84,12 @@ struct HealerCommand: AsyncParsableCommand {
         }
     }
 
-    private func commandLine() throws(HealerFailure) -> [(name: String, text: String)] {
+    private func commandLine() throws(DaemonFailure) -> [(name: String, text: String)] {
         var options: [(name: String, text: String)] = []
         for word in o.flatMap({ $0.split(separator: ",") }) {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 2 else {
-                throw HealerFailure(.configuration, "-o \(word): write it as NAME=VALUE")
+                throw DaemonFailure(.configuration, "-o \(word): write it as NAME=VALUE")
             }
             options.append((parts[0], parts[1]))
         }

@@ -1,4 +1,5 @@
 import CPosix
+import DaemonProcess
 import Glibc
 import HealEngine
 import TranslatorCore
@@ -15,10 +16,8 @@ struct HealerConfiguration {
     let volume: String
     let parts: [Part]
 
-    init(volfilePath: String, volumeName: String?, commandLine: [(name: String, text: String)]) throws(HealerFailure) {
-        guard let text = Self.text(of: volfilePath) else {
-            throw HealerFailure(.configuration, "volfile \(volfilePath): \(FopError.last)")
-        }
+    init(volfilePath: String, volumeName: String?, commandLine: [(name: String, text: String)]) throws(DaemonFailure) {
+        let text = try Volfile.text(of: volfilePath)
         let registry = InTreeTranslators.registry
         let whole: Volfile
         do throws(VolfileError) {
@@ -26,7 +25,7 @@ struct HealerConfiguration {
             // All of it is checked, also what is not started here: a bad volfile is told by whoever reads it first.
             _ = try Graph(whole, registry: registry, environment: GraphEnvironment(log: .silent))
         } catch {
-            throw HealerFailure(error)
+            throw DaemonFailure(error)
         }
         volume = whole.top.name
         var parts: [Part] = []
@@ -40,33 +39,19 @@ struct HealerConfiguration {
                         volfile: try Volfile(cut.volumes, file: volfilePath), options: options,
                         settings: try Self.settings(options)))
             } catch {
-                throw HealerFailure(error)
+                throw DaemonFailure(error)
             }
         }
         guard !parts.isEmpty else {
-            throw HealerFailure(
+            throw DaemonFailure(
                 .configuration, "\(volfilePath): no cluster/replicate under \"\(volume)\": there is nothing to heal")
         }
         self.parts = parts
     }
 
     private static func settings(_ options: HealerOptions) throws(VolfileError) -> HealSettings {
-        do throws(HealerFailure) { return try options.settings() } catch {
+        do throws(DaemonFailure) { return try options.settings() } catch {
             throw VolfileError(VolfileLocation(file: "options", line: 0), error.description)
-        }
-    }
-
-    private static func text(of path: String) -> String? {
-        let descriptor = cposix_open(path, O_RDONLY | O_CLOEXEC, 0)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var block = [UInt8](repeating: 0, count: 16_384)
-        while true {
-            let count = read(descriptor, &block, block.count)
-            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-            if count < 0 && errno != EINTR { return nil }
-            if count > 0 { bytes += block[..<count] }
         }
     }
 

@@ -1,3 +1,4 @@
+import DaemonProcess
 import HealEngine
 import ReplicaState
 import TranslatorCore
@@ -28,7 +29,7 @@ struct HealerOptions: Sendable {
     let origins: [String: String]
 
     /// What the volfile says in a replicate volume, and over it what the command line says.
-    init(volfile block: Volfile.VolumeBlock?, commandLine: [(name: String, text: String)]) throws(HealerFailure) {
+    init(volfile block: Volfile.VolumeBlock?, commandLine: [(name: String, text: String)]) throws(DaemonFailure) {
         let known = Dictionary(
             Self.declarations.flatMap { declaration in declaration.names.map { ($0, declaration.name) } }
         ) { first, _ in first }
@@ -41,7 +42,7 @@ struct HealerOptions: Sendable {
         for (given, text) in commandLine {
             guard let name = known[given] else {
                 let hint = NearestName.hint(Set(known.keys), to: given)
-                throw HealerFailure(.configuration, "unknown option \"\(given)\"\(hint)")
+                throw DaemonFailure(.configuration, "unknown option \"\(given)\"\(hint)")
             }
             (texts[name], origins[name]) = (text, "command line")
         }
@@ -49,12 +50,12 @@ struct HealerOptions: Sendable {
             values = try OptionValues(texts, declarations: Self.declarations)
         } catch {
             let place = error.option.flatMap { origins[$0] }.map { "\($0): " } ?? ""
-            throw HealerFailure(.configuration, place + error.description)
+            throw DaemonFailure(.configuration, place + error.description)
         }
         self.origins = origins
     }
 
-    func settings() throws(HealerFailure) -> HealSettings {
+    func settings() throws(DaemonFailure) -> HealSettings {
         var settings = HealSettings()
         settings.algorithm =
             values.text(ifSet: "data-self-heal-algorithm").flatMap(HealSettings.Algorithm.init) ?? .auto
@@ -67,11 +68,11 @@ struct HealerOptions: Sendable {
         return settings
     }
 
-    private func share() throws(HealerFailure) -> ClosedRange<UInt8> {
+    private func share() throws(DaemonFailure) -> ClosedRange<UInt8> {
         let text = values.text("share")
         let ends = text.split(separator: "-").map { UInt8($0, radix: 16) }
         guard ends.count == 2, let low = ends[0], let high = ends[1], low <= high else {
-            throw HealerFailure(.configuration, "option \"share\" is \"\(text)\"; it looks like 00-7f")
+            throw DaemonFailure(.configuration, "option \"share\" is \"\(text)\"; it looks like 00-7f")
         }
         return low...high
     }

@@ -1,4 +1,5 @@
 import CPosix
+import DaemonProcess
 import Glibc
 import HealEngine
 import HealProtocol
@@ -17,7 +18,7 @@ struct HealingService: Sendable {
 
     private static let leavingMax = Duration.seconds(20)
 
-    func run() async throws(HealerFailure) {
+    func run() async throws(DaemonFailure) {
         // First of all: a signal that came earlier would leave locks to time out.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup, .sigusr1)
         let configuration = try HealerConfiguration(
@@ -28,9 +29,9 @@ struct HealingService: Sendable {
             parts.append(try HealedPart(part, position: position, environment: environment))
         }
         let ids = try await start(parts)
-        do throws(HealerFailure) {
+        do throws(DaemonFailure) {
             guard Set(ids).count == 1 else {
-                throw HealerFailure(
+                throw DaemonFailure(
                     .configuration, "the replica sets of \(configuration.volume) have different volume-ids")
             }
             try await heal(configuration.volume, ids[0], parts, environment, signals)
@@ -41,10 +42,10 @@ struct HealingService: Sendable {
         for part in parts { await part.graph.stop() }
     }
 
-    private func start(_ parts: [HealedPart]) async throws(HealerFailure) -> [Gfid] {
+    private func start(_ parts: [HealedPart]) async throws(DaemonFailure) -> [Gfid] {
         var ids: [Gfid] = []
         for (position, part) in parts.enumerated() {
-            do throws(HealerFailure) { ids.append(try await part.start()) } catch {
+            do throws(DaemonFailure) { ids.append(try await part.start()) } catch {
                 for started in parts[..<position] { await started.graph.stop() }
                 throw error
             }
@@ -55,12 +56,12 @@ struct HealingService: Sendable {
     private func heal(
         _ volume: String, _ id: Gfid, _ parts: [HealedPart], _ environment: GraphEnvironment,
         _ signals: UnixSignalsSequence
-    ) async throws(HealerFailure) {
+    ) async throws(DaemonFailure) {
         let sockets: HealerSockets
         do throws(TransportError) {
             sockets = try HealerSockets(volume: volume, id: id, base: runtimeBase, parts: parts, log: log)
         } catch {
-            throw HealerFailure(error)
+            throw DaemonFailure(.startUp, error.description)
         }
         log.write(.info, volume: volume) { "heals \(parts.map(\.replicaSet.name).joined(separator: ", "))" }
         let departure = Departure()
@@ -110,7 +111,7 @@ struct HealingService: Sendable {
     /// Ends the process with heals in hand. Their marks remain.
     private func leave(_ volume: String, _ why: String) -> Never {
         log.write(.warning, volume: volume) { why }
-        exit(HealerFailure.Code.startUp.rawValue)
+        exit(DaemonFailure.Code.startUp.rawValue)
     }
 
     private func reload(_ volume: String, _ parts: [HealedPart]) {

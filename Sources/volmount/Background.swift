@@ -1,4 +1,5 @@
 import CPosix
+import DaemonProcess
 import Glibc
 import TranslatorCore
 
@@ -11,9 +12,11 @@ enum Background {
     private static let statusDescriptor: Int32 = 3
 
     /// The parent's part. `arguments` are the daemon's. Returns when the volume is mounted.
-    static func start(_ arguments: [String], output: Int32) throws(Failure) {
+    static func start(_ arguments: [String], output: Int32) throws(DaemonFailure) {
         var pipe: [Int32] = [-1, -1]
-        guard pipe2(&pipe, O_CLOEXEC) == 0 else { throw Failure(.startUp, "cannot make a pipe: \(FopError.last)") }
+        guard pipe2(&pipe, O_CLOEXEC) == 0 else {
+            throw DaemonFailure(.startUp, "cannot make a pipe: \(FopError.last)")
+        }
         let child = try spawn(arguments, status: pipe[1], output: output)
         close(pipe[1])
         let said = readAll(pipe[0])
@@ -21,19 +24,19 @@ enum Background {
         if said == ready { return }
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0 && errno == EINTR {}
-        let code = Failure.Code(rawValue: (status >> 8) & 0xFF) ?? .startUp
+        let code = DaemonFailure.Code(rawValue: (status >> 8) & 0xFF) ?? .startUp
         let sentence = said.isEmpty ? "the process ended before it had mounted; its log file may say why" : said
-        throw Failure(code, sentence.last == "\n" ? String(sentence.dropLast()) : sentence)
+        throw DaemonFailure(code, sentence.last == "\n" ? String(sentence.dropLast()) : sentence)
     }
 
     /// The daemon's part: tells the parent and lets go of it.
-    static func report(_ failure: Failure?) {
+    static func report(_ failure: DaemonFailure?) {
         var text = failure.map { $0.description + "\n" } ?? ready
         text.withUTF8 { _ = write(statusDescriptor, $0.baseAddress, $0.count) }
         close(statusDescriptor)
     }
 
-    private static func spawn(_ arguments: [String], status: Int32, output: Int32) throws(Failure) -> pid_t {
+    private static func spawn(_ arguments: [String], status: Int32, output: Int32) throws(DaemonFailure) -> pid_t {
         // Out of the way of 0 to 3, which are set one after the other below.
         let (status, output) = (try Self.raised(status), try Self.raised(output))
         defer {
@@ -56,13 +59,13 @@ enum Background {
         defer { argv.forEach { free($0) } }
         var child = pid_t()
         let failed = posix_spawn(&child, "/proc/self/exe", &actions, &attributes, &argv, cposix_environ())
-        guard failed == 0 else { throw Failure(.startUp, "cannot start the daemon: \(FopError(failed))") }
+        guard failed == 0 else { throw DaemonFailure(.startUp, "cannot start the daemon: \(FopError(failed))") }
         return child
     }
 
-    private static func raised(_ descriptor: Int32) throws(Failure) -> Int32 {
+    private static func raised(_ descriptor: Int32) throws(DaemonFailure) -> Int32 {
         let copy = cposix_fcntl_int(descriptor, F_DUPFD_CLOEXEC, 10)
-        guard copy >= 0 else { throw Failure(.startUp, "cannot start the daemon: \(FopError.last)") }
+        guard copy >= 0 else { throw DaemonFailure(.startUp, "cannot start the daemon: \(FopError.last)") }
         return copy
     }
 

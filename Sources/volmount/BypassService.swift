@@ -1,3 +1,4 @@
+import DaemonProcess
 import HealProtocol
 import HealTransport
 import TranslatorCore
@@ -10,13 +11,13 @@ struct BypassService {
 
     /// Hands every bypass translator of `graph` its observer: after the bricks have started, before the first file is
     /// opened. A translator whose journal cannot be had, or whose endpoint is in use, is a failure to start.
-    init(_ graph: Graph, runtimeDirectory: String, log: Log) throws(Failure) {
+    init(_ graph: Graph, runtimeDirectory: String, log: Log) throws(DaemonFailure) {
         let sets = graph.translators.filter { $0 is any ReplicaSet }
         var publishers: [RecordPublisher] = []
         for translator in graph.translators {
             guard let bypass = translator as? BypassTranslator else { continue }
             let position = sets.firstIndex { $0 === bypass.subvolume } ?? 0
-            do throws(Failure) {
+            do throws(DaemonFailure) {
                 publishers.append(
                     try Self.publisher(for: bypass, replicaSet: UInt16(position), runtimeDirectory, log))
             } catch {
@@ -32,9 +33,9 @@ struct BypassService {
 
     private static func publisher(
         for bypass: BypassTranslator, replicaSet: UInt16, _ runtimeDirectory: String, _ log: Log
-    ) throws(Failure) -> RecordPublisher {
+    ) throws(DaemonFailure) -> RecordPublisher {
         guard let set = bypass.subvolume as? any ReplicaSet, let volume = set.volumeID else {
-            throw Failure(
+            throw DaemonFailure(
                 .configuration, "volume \"\(bypass.name)\": no volume-id; set \"option volume-id\" in cluster/replicate"
             )
         }
@@ -56,9 +57,9 @@ struct BypassService {
             bypass.attach(observer: PublishingObserver(publisher))
             return publisher
         } catch let error as JournalError {
-            throw Failure(.startUp, "volume \"\(bypass.name)\": \(error)")
+            throw DaemonFailure(.startUp, "volume \"\(bypass.name)\": \(error)")
         } catch {
-            throw Failure(.startUp, "volume \"\(bypass.name)\": \(error)")
+            throw DaemonFailure(.startUp, "volume \"\(bypass.name)\": \(error)")
         }
     }
 }

@@ -1,10 +1,12 @@
+import DaemonProcess
+
 /// `mount.volmount SPEC DIR [-sfnv] [-o OPTIONS] [-t TYPE]`, as mount(8) calls it for `mount -t volmount` and fstab(5),
 /// where SPEC is the path of a volfile. Here the same arguments as `volmount` takes them.
 enum MountHelper {
     static let name = "mount.volmount"
 
     /// Nil when mount(8) asks for nothing to be done (`-f`). Throws one sentence for what cannot be understood.
-    static func arguments(_ arguments: [String]) throws(Failure) -> [String]? {
+    static func arguments(_ arguments: [String]) throws(DaemonFailure) -> [String]? {
         var operands: [String] = []
         var options: [String] = []
         var isFake = false
@@ -13,13 +15,13 @@ enum MountHelper {
             switch word {
             case "-o", "-t", "-N":
                 guard let value = rest.popFirst() else {
-                    throw Failure(.configuration, "\(name): \(word) needs a value")
+                    throw DaemonFailure(.configuration, "\(name): \(word) needs a value")
                 }
                 if word == "-o" { options += ["-o", value] }
             case _ where word.hasPrefix("-o") && word.count > 2: options += ["-o", String(word.dropFirst(2))]
             case _ where word.hasPrefix("-"):
                 guard word.dropFirst().allSatisfy({ "sfnvrw".contains($0) }) else {
-                    throw Failure(.configuration, "\(name): unknown option \(word)")
+                    throw DaemonFailure(.configuration, "\(name): unknown option \(word)")
                 }
                 if word.contains("f") { isFake = true }
                 if word.contains("r") { options += ["-o", "ro"] }
@@ -27,7 +29,7 @@ enum MountHelper {
             }
         }
         guard operands.count == 2 else {
-            throw Failure(.configuration, "usage: \(name) VOLFILE DIR [-o OPTIONS]")
+            throw DaemonFailure(.configuration, "usage: \(name) VOLFILE DIR [-o OPTIONS]")
         }
         return isFake ? nil : ["--volfile", operands[0]] + options + [operands[1]]
     }

@@ -37,17 +37,8 @@ struct MountNotice: Sendable {
     /// "process 4711 on host db1, at /srv/vm (writeback-cache)" for each that lives; files of dead ones go.
     static func living(brick: String) -> [String] {
         let folder = folder(brick)
-        guard let stream = opendir(folder) else { return [] }
-        defer { closedir(stream) }
-        var found: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name.hasPrefix(".") { continue }
-            if let words = read("\(folder)/\(name)") { found.append(words) }
-        }
-        return found.sorted()
+        let names = ((try? LocalFile.names(in: folder)) ?? []).filter { !$0.hasPrefix(".") }
+        return names.compactMap { read("\(folder)/\($0)") }.sorted()
     }
 
     private static func read(_ path: String) -> String? {

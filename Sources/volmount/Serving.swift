@@ -18,23 +18,23 @@ struct Serving {
     let logFile: LogFile
 
     /// Serves until the volume is unmounted. `ready` is called once it can be used.
-    func run(ready: () -> Void) async throws(Failure) {
+    func run(ready: () -> Void) async throws(DaemonFailure) {
         // Before the mount: a signal that came earlier would leave a dead mount point.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup, .sigusr1)
         let environment = GraphEnvironment(log: log)
         let graph = try composed(environment)
-        do throws(VolfileError) { try await graph.start() } catch { throw Failure(error) }
+        do throws(VolfileError) { try await graph.start() } catch { throw DaemonFailure(error) }
         var settings = options.settings
         let gate = WriteGate()
         let lease: VolumeLease
-        do throws(Failure) {
+        do throws(DaemonFailure) {
             lease = try await VolumeLease(graph, &settings, directory: directory, gate: gate)
         } catch {
             await graph.stop()
             throw error
         }
         let bypass: BypassService
-        do throws(Failure) {
+        do throws(DaemonFailure) {
             bypass = try BypassService(graph, runtimeDirectory: runtimeDirectory, log: log)
         } catch {
             await lease.giveBack()
@@ -48,7 +48,7 @@ struct Serving {
             await lease.giveBack()
             await graph.stop()
             bypass.stop()
-            throw Failure(.startUp, error.description)
+            throw DaemonFailure(.startUp, error.description)
         }
         log.write(.info, volume: graph.top.name) { "mounted on \(directory)" }
         ready()
@@ -64,10 +64,8 @@ struct Serving {
         log.write(.info, volume: graph.top.name) { "unmounted from \(directory)" }
     }
 
-    private func composed(_ environment: GraphEnvironment) throws(Failure) -> Graph {
-        guard let text = Self.text(of: volfilePath) else {
-            throw Failure(.configuration, "volfile \(volfilePath): \(FopError.last)")
-        }
+    private func composed(_ environment: GraphEnvironment) throws(DaemonFailure) -> Graph {
+        let text = try Volfile.text(of: volfilePath)
         do throws(VolfileError) {
             var volfile = try Volfile(text, file: volfilePath, top: options.process.text(ifSet: "volume-name"))
             if isDebugging { volfile = try Self.traced(volfile) }
@@ -75,7 +73,7 @@ struct Serving {
             fflush(nil)
             return try Graph(volfile, registry: InTreeTranslators.registry, environment: environment)
         } catch {
-            throw Failure(error)
+            throw DaemonFailure(error)
         }
     }
 
@@ -87,20 +85,6 @@ struct Serving {
             name: "\(volfile.top.name)-trace", type: trace, options: [], subvolumes: [volfile.top.name],
             location: VolfileLocation(file: volfile.file, line: 0))
         return try Volfile(volfile.volumes + [block], file: volfile.file)
-    }
-
-    private static func text(of path: String) -> String? {
-        var bytes: [UInt8] = []
-        let descriptor = cposix_open(path, O_RDONLY | O_CLOEXEC, 0)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var block = [UInt8](repeating: 0, count: 16384)
-        while true {
-            let count = read(descriptor, &block, block.count)
-            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-            if count < 0 && errno != EINTR { return nil }
-            if count > 0 { bytes += block[..<count] }
-        }
     }
 
     /// SIGTERM and SIGINT: the mount point goes at once, files that are open stay usable until they are closed; a

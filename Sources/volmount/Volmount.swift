@@ -49,7 +49,7 @@ struct Volmount: AsyncParsableCommand {
     }
 
     func run() async throws {
-        do throws(Failure) {
+        do throws(DaemonFailure) {
             try await act()
         } catch {
             if serveInBackground { Background.report(error) } else { Self.complain(error.description) }
@@ -62,19 +62,19 @@ struct Volmount: AsyncParsableCommand {
         line.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
     }
 
-    private func act() async throws(Failure) {
+    private func act() async throws(DaemonFailure) {
         let options = try mountOptions()
         if foreground || debug || serveInBackground { return try await serve(options) }
         let given = options.process.text(ifSet: "log-file")
         let logPath = if let given { try Self.absolute(given) } else { try Self.defaultLogPath(for: directory) }
         let output: Int32
-        do throws(LogFileError) { output = try LogFile.open(logPath) } catch { throw Failure(error) }
+        do throws(LogFileError) { output = try LogFile.open(logPath) } catch { throw DaemonFailure(error) }
         defer { close(output) }
         try Background.start(
             [CommandLine.arguments[0], "--serve-in-background"] + (try arguments(logPath: logPath)), output: output)
     }
 
-    private func mountOptions() throws(Failure) -> MountOptions {
+    private func mountOptions() throws(DaemonFailure) -> MountOptions {
         let pairs = [
             ("log-file", logFile), ("log-level", logLevel), ("pid-file", pidFile), ("runtime-dir", runtimeDir),
             ("volume-name", volumeName),
@@ -87,14 +87,14 @@ struct Volmount: AsyncParsableCommand {
         do throws(OptionError) {
             return try MountOptions(o, long: long)
         } catch {
-            throw Failure(.configuration, error.description)
+            throw DaemonFailure(.configuration, error.description)
         }
     }
 
-    private func serve(_ options: MountOptions) async throws(Failure) {
+    private func serve(_ options: MountOptions) async throws(DaemonFailure) {
         let file: LogFile
         do throws(LogFileError) { file = try LogFile(options.process.text(ifSet: "log-file")) } catch {
-            throw Failure(error)
+            throw DaemonFailure(error)
         }
         let level = debug ? LogLevel.trace : options.logLevel
         LoggingSystem.bootstrap { _ in LineLogHandler(file, level: Logger.Level(level)) }
@@ -109,7 +109,7 @@ struct Volmount: AsyncParsableCommand {
     }
 
     /// The daemon's arguments: the same, with paths that do not depend on a working directory.
-    private func arguments(logPath: String) throws(Failure) -> [String] {
+    private func arguments(logPath: String) throws(DaemonFailure) -> [String] {
         var arguments = ["--volfile", try Self.absolute(volfile), "--log-file", logPath]
         for word in o { arguments += ["-o", word] }
         let pairs = [("--pid-file", pidFile), ("--runtime-dir", runtimeDir)]
@@ -119,17 +119,17 @@ struct Volmount: AsyncParsableCommand {
         return arguments + ["--", try Self.absolute(directory)]
     }
 
-    static func absolute(_ path: String) throws(Failure) -> String {
+    static func absolute(_ path: String) throws(DaemonFailure) -> String {
         if path.hasPrefix("/") { return path }
         guard let current = getcwd(nil, 0) else {
-            throw Failure(.startUp, "the working directory is gone: \(FopError.last)")
+            throw DaemonFailure(.startUp, "the working directory is gone: \(FopError.last)")
         }
         defer { free(current) }
         return "\(String(cString: current))/\(path)"
     }
 
     /// `/var/log/volmount/mnt-vm.log` for `/mnt/vm`; the user's own state directory without root.
-    private static func defaultLogPath(for directory: String) throws(Failure) -> String {
+    private static func defaultLogPath(for directory: String) throws(DaemonFailure) -> String {
         let name = try absolute(directory).split(separator: "/").joined(separator: "-")
         var folder = "/var/log/volmount"
         if geteuid() != 0 { folder = (getenv("XDG_RUNTIME_DIR").map { String(cString: $0) } ?? "/tmp") + "/volmount" }
@@ -137,9 +137,9 @@ struct Volmount: AsyncParsableCommand {
         return "\(folder)/\(name).log"
     }
 
-    private static func writePid(_ path: String) throws(Failure) {
+    private static func writePid(_ path: String) throws(DaemonFailure) {
         let descriptor = cposix_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw Failure(.startUp, "pid file \(path): \(FopError.last)") }
+        guard descriptor >= 0 else { throw DaemonFailure(.startUp, "pid file \(path): \(FopError.last)") }
         defer { close(descriptor) }
         var line = "\(getpid())\n"
         line.withUTF8 { _ = write(descriptor, $0.baseAddress, $0.count) }
@@ -156,7 +156,7 @@ enum Program {
         guard arguments.first?.split(separator: "/").last.map(String.init) == MountHelper.name,
             !arguments.contains("--serve-in-background")
         else { return await Volmount.runOrRefuse() }
-        do throws(Failure) {
+        do throws(DaemonFailure) {
             guard let translated = try MountHelper.arguments(Array(arguments.dropFirst())) else { return }
             await Volmount.runOrRefuse(translated)
         } catch {

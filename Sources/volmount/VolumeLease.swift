@@ -1,3 +1,4 @@
+import DaemonProcess
 import FuseMount
 import TranslatorCore
 
@@ -10,7 +11,7 @@ struct VolumeLease {
     /// to be; else a volume that others have is a failure that names them.
     init(
         _ graph: Graph, _ settings: inout FuseMountSettings, directory: String, gate: WriteGate
-    ) async throws(Failure) {
+    ) async throws(DaemonFailure) {
         let roots = LeasedRoot.all(of: graph)
         if roots.isEmpty, settings.isWriteback {
             graph.environment.log.write(.warning, volume: graph.top.name) {
@@ -54,22 +55,22 @@ struct VolumeLease {
 
     private static func failure(
         _ refusal: RootLease.Refusal, _ root: LeasedRoot, _ share: RootLease.Share, volume: String
-    ) -> Failure {
+    ) -> DaemonFailure {
         let location = root.translator.volume.location
         let who = "\(location): volume \"\(root.translator.name)\""
         switch (refusal, share) {
         case (.tooFewReplicas, _):
-            return Failure(
+            return DaemonFailure(
                 .startUp,
                 "\(who): too few of its replicas can be reached for a mount with cache-mode=writeback-cache; start the bricks, or mount with cache-mode=write-through"
             )
         case (.heldByOthers, .alone):
-            return Failure(
+            return DaemonFailure(
                 .startUp,
                 "\(who) is mounted for writing by \(holders(of: root)), and cache-mode=writeback-cache needs it alone; unmount that, or mount this one with -o ro"
             )
         case (.heldByOthers, .together):
-            return Failure(
+            return DaemonFailure(
                 .startUp,
                 "\(who) is mounted with cache-mode=writeback-cache by \(holders(of: root)), and nobody else may write it meanwhile; unmount that, or mount this one with -o ro"
             )

@@ -1,3 +1,4 @@
+import DaemonProcess
 import Testing
 import TranslatorCore
 

@@ -1,4 +1,5 @@
 import CPosix
+import DaemonProcess
 import FuseMount
 import Glibc
 import Testing
@@ -41,7 +42,7 @@ private final class LeaseStack: Sendable {
 
     /// What `volmount` does: nil when it mounts, else its sentence.
     func refusal(_ settings: inout FuseMountSettings, _ directory: String = "/srv/other") async -> String? {
-        do throws(Failure) {
+        do throws(DaemonFailure) {
             let lease = try await VolumeLease(graph, &settings, directory: directory, gate: gate)
             await lease.giveBack()
             return nil

@@ -25,19 +25,11 @@ enum JournalDirectory {
 
     /// The names in a directory, unsorted; nil if there is none.
     static func names(in path: String) throws(JournalError) -> [String]? {
-        guard let directory = opendir(path) else {
-            if errno == ENOENT { return nil }
+        do throws(FopError) { return try LocalFile.names(in: path) } catch {
+            if error == .noEntry { return nil }
+            errno = error.code
             throw .system("cannot list journals in", path)
         }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
     }
 
     /// Creates `path`, and its parent if needed, for root alone. A directory that is there is fine.

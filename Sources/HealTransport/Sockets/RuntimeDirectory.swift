@@ -65,16 +65,7 @@ public struct RuntimeDirectory: Hashable, Sendable {
         return Gfid(String(name.dropLast(role.rawValue.utf8.count + 1)))
     }
 
-    private static func names(in path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            names.append(
-                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
-        }
-        return names
-    }
+    private static func names(in path: String) -> [String] { (try? LocalFile.names(in: path)) ?? [] }
 
     /// Removes sockets on which nobody listens any more: what kill -9 leaves. A young one may be about to listen.
     public func removeStaleSockets(olderThan age: Duration = .seconds(10)) {

@@ -31,7 +31,7 @@ public struct MountTable: Sendable {
         }
     }
 
-    public static func current() -> MountTable { MountTable(fileBytes("/proc/self/mountinfo") ?? []) }
+    public static func current() -> MountTable { MountTable((try? LocalFile.bytes(of: "/proc/self/mountinfo")) ?? []) }
 
     /// What one sees on `directory` (an absolute path without symbolic links), nil when nothing is mounted there.
     public func top(on directory: String) -> Entry? { entries.last { $0.mountPoint == Array(directory.utf8) } }
@@ -53,23 +53,5 @@ public struct MountTable: Sendable {
             }
         }
         return result
-    }
-}
-
-/// A small file's whole content; nil when it cannot be read.
-func fileBytes(_ path: String) -> [UInt8]? {
-    let descriptor = cposix_open(path, O_RDONLY | O_CLOEXEC, 0)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    var content: [UInt8] = []
-    var block = [UInt8](repeating: 0, count: 16384)
-    while true {
-        let count = read(descriptor, &block, block.count)
-        if count == 0 { return content }
-        if count < 0 {
-            if errno == EINTR { continue }
-            return nil
-        }
-        content += block[..<count]
     }
 }

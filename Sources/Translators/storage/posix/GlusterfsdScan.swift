@@ -19,18 +19,7 @@ enum GlusterfsdScan {
         return nil
     }
 
-    private static func processes() -> [Int32] { entries(of: "/proc").compactMap { Int32($0) } }
-
-    private static func entries(of path: String) -> [String] {
-        guard let stream = opendir(path) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            names.append(
-                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
-        }
-        return names
-    }
+    private static func processes() -> [Int32] { ((try? LocalFile.names(in: "/proc")) ?? []).compactMap { Int32($0) } }
 
     private static func isGlusterfsd(_ pid: Int32) -> Bool {
         let program = BrickObject.linkTarget(of: "/proc/\(pid)/exe") ?? ""
@@ -40,29 +29,20 @@ enum GlusterfsdScan {
     }
 
     private static func names(_ pid: Int32, _ brick: String) -> Bool {
-        let arguments = contents(of: "/proc/\(pid)/cmdline").split(separator: 0).map {
+        let arguments = ((try? LocalFile.bytes(of: "/proc/\(pid)/cmdline")) ?? []).split(separator: 0).map {
             String(decoding: $0, as: UTF8.self)
         }
         return zip(arguments, arguments.dropFirst()).contains { $0 == "--brick-name" && $1 == brick }
     }
 
     private static func hasOpen(_ pid: Int32, _ wanted: stat, _ brick: String) -> Bool {
-        for number in entries(of: "/proc/\(pid)/fd") {
+        for number in (try? LocalFile.names(in: "/proc/\(pid)/fd")) ?? [] {
             let link = "/proc/\(pid)/fd/\(number)"
             var status = stat()
             if stat(link, &status) == 0, status.st_dev == wanted.st_dev, status.st_ino == wanted.st_ino { return true }
             if BrickObject.linkTarget(of: link)?.hasPrefix(brick + "/.glusterfs/") ?? false { return true }
         }
         return false
-    }
-
-    private static func contents(of path: String) -> [UInt8] {
-        let number = cposix_open(path, O_RDONLY | O_CLOEXEC, 0)
-        guard number >= 0 else { return [] }
-        defer { close(number) }
-        return [UInt8](unsafeUninitializedCapacity: 64 * 1024) { memory, count in
-            count = max(0, read(number, memory.baseAddress, memory.count))
-        }
     }
 }
 
