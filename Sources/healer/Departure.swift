@@ -30,7 +30,7 @@ final class Departure: Sendable {
 
     /// Runs all of them side by side until those that may end have, then cancels the rest. Answers the sentence for
     /// people when one ended that was not to.
-    func run(_ companions: [Companion], on executor: IOExecutor) async -> DaemonFailure? {
+    func run(_ companions: [Companion], on executor: any TaskExecutor) async -> DaemonFailure? {
         await withTaskGroup(of: Companion.self) { group in
             for companion in companions {
                 group.addTask(executorPreference: executor) {

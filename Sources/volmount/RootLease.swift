@@ -181,7 +181,7 @@ extension RootLease {
             if change.hasChanged { changed(change.refusal) }
             guard change.refusal != nil else { continue }
             do throws(CancellationError) {
-                try await volume.environment.time.sleep(for: .milliseconds(Int.random(in: 1000...2000)))
+                try await volume.environment.time.sleep(for: volume.environment.pause(.seconds(1) ... .seconds(2)))
             } catch { continue }
         }
     }

@@ -61,14 +61,23 @@ public final class GraphEnvironment: Sendable {
     public let time: any TimeSource
     public let log: Log
     /// Where chains that suspended go on; its threads may block.
-    public let executor: IOExecutor
+    public let executor: any TaskExecutor
+    /// Where random pauses come from: the system's numbers, or those of a simulation's seed.
+    private let random: @Sendable () -> UInt64
     private let warned = Mutex<Set<String>>([])
 
     public init(
         inodes: InodeTable = InodeTable(), pool: IobufPool = IobufPool(), time: any TimeSource = SystemTimeSource(),
-        log: Log = .standardError(), executor: IOExecutor = .shared
+        log: Log = .standardError(), executor: any TaskExecutor = IOExecutor.shared,
+        random: @escaping @Sendable () -> UInt64 = { UInt64.random(in: 0 ... .max) }
     ) {
         (self.inodes, self.pool, self.time, self.log, self.executor) = (inodes, pool, time, log, executor)
+        self.random = random
+    }
+    /// Somewhere in `range`, so that those who were refused together do not come back together.
+    public func pause(_ range: ClosedRange<Duration>) -> Duration {
+        let span = UInt64((range.upperBound - range.lowerBound).wholeNanoseconds)
+        return range.lowerBound + .nanoseconds(Int64(random() % (span + 1)))
     }
     /// Says a sentence that is worth saying once in the life of the process.
     public func warnOnce(volume: String, _ sentence: String) {

@@ -18,7 +18,7 @@ final class OpenLeases: Sendable {
     var all: [Lease] { state.withLock { Array($0.open.values) } }
     subscript(gfid: Gfid) -> Lease? { state.withLock { $0.open[gfid] } }
     /// `reap` runs in a task of its own from the first open lease on, until it finds none.
-    func opened(_ lease: Lease, on executor: IOExecutor, reap: @escaping @Sendable () async -> Void) {
+    func opened(_ lease: Lease, on executor: any TaskExecutor, reap: @escaping @Sendable () async -> Void) {
         state.withLock { state in
             state.open[lease.inode.gfid] = lease
             guard state.reaper == nil, !state.isStopped else { return }

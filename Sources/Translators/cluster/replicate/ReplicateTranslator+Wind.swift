@@ -19,7 +19,13 @@ extension ReplicateTranslator {
         for replica in chosen.indices where chosen[replica] && replica != last {
             if !isLocal[replica] {
                 started.append(
-                    (replica, Task.immediate { await Self.result { () throws(FopError) in try await wind(replica) } }))
+                    (
+                        replica,
+                        // What comes after the reply goes on where it may block, not in the runtime's own pool.
+                        Task.immediate(executorPreference: volume.environment.executor) {
+                            await Self.result { () throws(FopError) in try await wind(replica) }
+                        }
+                    ))
             } else if isSlow {
                 let task = Task(executorPreference: volume.environment.executor) {
                     await Self.result { () throws(FopError) in try await wind(replica) }

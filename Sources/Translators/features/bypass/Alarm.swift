@@ -29,9 +29,10 @@ final class Alarm: Sendable {
         case idle, end
     }
     private let time: any TimeSource
+    private let executor: any TaskExecutor
     private let state = Mutex(State())
 
-    init(_ time: any TimeSource) { self.time = time }
+    init(_ time: any TimeSource, on executor: any TaskExecutor) { (self.time, self.executor) = (time, executor) }
 
     /// `inode` is due at `deadline`, or earlier if that was said before.
     func set(_ inode: Inode, at deadline: MonotonicTime) {
@@ -108,7 +109,7 @@ final class Alarm: Sendable {
 
     private func sleep(until deadline: MonotonicTime) async {
         let time = time
-        let sleeper = Task { _ = try? await time.sleep(until: deadline) }
+        let sleeper = Task(executorPreference: executor) { _ = try? await time.sleep(until: deadline) }
         let isLate = state.withLock { state in
             state.sleeper = sleeper
             return state.isStopped || state.next < deadline

@@ -56,7 +56,7 @@ public final class BypassTranslator: Translator {
         locks = ReplicaLocks(replicate: set.lockDomain)
         timing = settings.timing
         shared = Mutex(Shared(settings: settings))
-        alarm = Alarm(volume.environment.time)
+        alarm = Alarm(volume.environment.time, on: volume.environment.executor)
         jobs = JobQueue()
     }
 
@@ -149,5 +149,5 @@ public final class BypassTranslator: Translator {
     }
 
     /// When something that was refused is tried again.
-    func later() -> MonotonicTime { now + .milliseconds(Int64.random(in: 1_000...2_000)) }
+    func later() -> MonotonicTime { now + volume.environment.pause(.seconds(1) ... .seconds(2)) }
 }
