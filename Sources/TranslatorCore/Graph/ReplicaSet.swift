@@ -37,4 +37,8 @@ public protocol ReplicaSet: Translator {
     /// Ends what this translator itself still holds open on `inode`: the delayed post-op is sent and the eager lock let
     /// go before it returns. Before an epoch is opened on an inode that went through replicate until now.
     func settle(_ inode: Inode) async
+    /// From now on only `replica` has everything of this file, and no change of its data may do without it; nil: every
+    /// one that nobody accuses is as good. It is asked when a change begins, after its locks were waited for. Never
+    /// blocks.
+    func rely(on replica: Int?, for inode: Inode)
 }

@@ -22,4 +22,5 @@ public final class ReplicaSetStub: ReplicaSet {
     public var locksEagerly: Bool { true }
     public var volumeID: Gfid? { nil }
     public func settle(_ inode: Inode) async {}
+    public func rely(on replica: Int?, for inode: Inode) {}
 }

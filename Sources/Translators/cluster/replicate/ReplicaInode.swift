@@ -30,6 +30,8 @@ final class ReplicaInode: Sendable {
         /// When the last change under the lock ended.
         var idleSince = MonotonicTime(nanoseconds: 0)
         var readable: Readable?
+        /// The replica without which no data may change.
+        var relied: Int?
     }
 
     /// Of all locks on this inode's data: they are one.

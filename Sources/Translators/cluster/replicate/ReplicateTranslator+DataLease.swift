@@ -275,6 +275,8 @@ extension ReplicateTranslator {
 extension ReplicateTranslator {
     public func settle(_ inode: Inode) async { await finishMarks(inode) }
 
+    public func rely(on replica: Int?, for inode: Inode) { context(inode).state.withLock { $0.relied = replica } }
+
     /// Closes the lease, if there is one, and answers whether all marks that it owed are on a replica.
     @discardableResult
     func finishMarks(_ inode: Inode) async -> Bool {

@@ -154,7 +154,11 @@ extension ReplicateTranslator {
         _ wind: @escaping @Sendable (_ replica: Int) async throws(FopError) -> Reply
     ) async throws(FopError) -> Reply {
         let (connections, settings) = (connections, settings)
-        var taking = entry.context.state.withLock { $0.lease?.taking(connections.losses) } ?? nobody
+        var (taking, relied) = entry.context.state.withLock {
+            ($0.lease?.taking(connections.losses) ?? nobody, $0.relied)
+        }
+        // What the others would be told of such a change is that the one good copy has missed it.
+        if let relied, !taking[relied] { throw .io }
         if let allowed { taking = zip(taking, allowed).map { $0 && $1 } }
         try settings.quorum.check(taking)
         let losses = connections.losses

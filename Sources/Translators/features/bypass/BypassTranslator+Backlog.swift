@@ -5,9 +5,15 @@ import TranslatorCore
 /// What is not healed yet, and what is being looked after.
 struct Backlog {
     var waiting = HealBacklog()
+    /// Files whose newest epoch may be marked and never written in, with that epoch: as long as nobody has read whether
+    /// it is, also while the inode is forgotten.
+    var doubtful: [Gfid: Int32] = [:]
     var overLimit = Hysteresis<UInt64>()
     /// Files whose xattrs are being read.
     var verifying: Set<Gfid> = []
+
+    /// Whether the target alone may have what was written to it.
+    func isWaiting(_ gfid: Gfid) -> Bool { waiting.contains(gfid) || doubtful[gfid] != nil }
 }
 
 // What the healer has done, and what follows when it does too little: DESIGN §3.1 step 7.
@@ -28,7 +34,7 @@ extension BypassTranslator {
 
     private func addVerification(of gfid: Gfid) {
         let isNew = backlog.withLock { backlog in
-            backlog.waiting.contains(gfid) && backlog.verifying.insert(gfid).inserted
+            backlog.isWaiting(gfid) && backlog.verifying.insert(gfid).inserted
         }
         if isNew { jobs.add(.verify(gfid)) }
     }
@@ -42,25 +48,37 @@ extension BypassTranslator {
         } catch {
             guard error == .noEntry || error == .stale else { return }
             // Gone with its last name: there is nothing left to heal.
-            backlog.withLock { $0.waiting.forget(gfid) }
+            backlog.withLock { backlog in
+                backlog.waiting.forget(gfid)
+                backlog.doubtful[gfid] = nil
+            }
             updateLimit()
         }
     }
 
     func sweep() async {
-        for gfid in backlog.withLock({ $0.waiting.next(Self.sweepFiles) }) { await verify(gfid) }
+        let (waiting, doubtful) = backlog.withLock {
+            ($0.waiting.next(Self.sweepFiles), $0.doubtful.keys.sorted().prefix(Self.sweepFiles))
+        }
+        for gfid in waiting + doubtful { await verify(gfid) }
         sweepLater()
     }
 
     /// While anything waits for the healer.
     func sweepLater() {
-        if !backlog.withLock({ $0.waiting.files.isEmpty }) { alarm.set(sweeper, at: now + Self.sweepPause) }
+        let isIdle = backlog.withLock { $0.waiting.files.isEmpty && $0.doubtful.isEmpty }
+        if !isIdle { alarm.set(sweeper, at: now + Self.sweepPause) }
     }
 
     /// The target's xattrs say so: decides what was healed.
     func learn(_ counts: EpochCounts, of gfid: Gfid) {
         let through = counts.healedThrough
-        let isNews = backlog.withLock { $0.waiting.healed(gfid, through: through) }
+        let isNews = backlog.withLock { backlog in
+            if let epoch = backlog.doubtful[gfid], through >= epoch || through == counts.opened {
+                backlog.doubtful[gfid] = nil
+            }
+            return backlog.waiting.healed(gfid, through: through)
+        }
         let file = volume.environment.inodes.find(gfid).flatMap { context($0) }
         file?.guarded.withLock { guarded in
             guarded.counts = counts
@@ -68,6 +86,7 @@ extension BypassTranslator {
             let isHealed = through >= guarded.newest || (guarded.newestIsDoubtful && through == counts.opened)
             if !guarded.state.hasEpoch && isHealed { (guarded.hasUnhealed, guarded.newestIsDoubtful) = (false, false) }
         }
+        if let file { tellReplicate(of: file) }
         guard isNews else { return }
         observer?.epochsHealed(gfid, through: through)
         updateLimit()

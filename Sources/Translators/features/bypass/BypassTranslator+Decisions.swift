@@ -8,11 +8,22 @@ extension BypassTranslator {
 
     /// Made at the first open or create of a regular file, or when a name is learnt.
     func makeContext(_ inode: Inode) -> BypassInode {
-        inode.contexts.findOrSet(at: slot) {
-            BypassInode(
-                inode, timing: timing, observer: observer,
-                newest: backlog.withLock { $0.waiting.files[inode.gfid]?.last?.generation })
+        if let known = context(inode) { return known }
+        let (newest, doubtful) = backlog.withLock {
+            ($0.waiting.files[inode.gfid]?.last?.generation, $0.doubtful[inode.gfid])
         }
+        let file = inode.contexts.findOrSet(at: slot) {
+            let file = BypassInode(inode, timing: timing, observer: observer, newest: newest)
+            if let doubtful { file.epochMayHaveStarted(doubtful) }
+            return file
+        }
+        tellReplicate(of: file)
+        return file
+    }
+
+    /// Whether it may change this file without the target.
+    func tellReplicate(of file: BypassInode) {
+        file.guarded.withLock { replicaSet.rely(on: $0.hasUnhealed ? targetPosition : nil, for: file.inode) }
     }
 
     /// Changes the state, then does what follows from it.

@@ -69,7 +69,7 @@ extension BypassTranslator {
         switch await markNextEpoch(fd, after: generation, .olderMark) {
         case .marked(let counts):
             counters.rolls.count()
-            file.epochStarts(counts)
+            epochStarts(file, counts)
             file.observer!.epochOpened(file.gfid, generation: counts.opened)
             decide(file) { $0.rolled(to: counts.opened, missing: counts.missing, at: now) }
             learn(counts, of: file.gfid)
@@ -80,11 +80,21 @@ extension BypassTranslator {
         }
     }
 
+    /// From now on only the target has everything, and until the epoch has ended this inode is there to know it.
+    func epochStarts(_ file: BypassInode, _ counts: EpochCounts) {
+        file.epochStarts(counts)
+        tellReplicate(of: file)
+        backlog.withLock { $0.doubtful[file.gfid] = nil }
+    }
+
     /// What became of this epoch's mark, the target's xattrs tell: now, if they can be read, or when the healer has
     /// healed it.
     func doubt(_ file: BypassInode, _ generation: Int32) {
         file.epochMayHaveStarted(generation)
+        tellReplicate(of: file)
+        backlog.withLock { $0.doubtful[file.gfid] = generation }
         jobs.add(.verify(file.gfid))
+        sweepLater()
     }
 
     func release(_ file: BypassInode, lease: Bool) async {

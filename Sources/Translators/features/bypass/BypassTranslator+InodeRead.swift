@@ -143,7 +143,7 @@ extension BypassTranslator {
         if let inode, let file = context(inode) {
             return file.guarded.withLock { $0.state.hasEpoch || $0.hasUnhealed }
         }
-        return backlog.withLock { $0.waiting.contains(gfid) }
+        return backlog.withLock { $0.isWaiting(gfid) }
     }
 
     /// What replicate answered, or the target's own attributes.

@@ -156,7 +156,7 @@ extension BypassTranslator {
         let isOrdered = isEmpty && target.localBrick?.ordersMetadata == true
         switch await markNextEpoch(fd, after: before.opened, isOrdered ? .journal : .fsync) {
         case .marked(let counts):
-            file.epochStarts(counts)
+            epochStarts(file, counts)
             file.observer!.epochOpened(file.gfid, generation: counts.opened)
             return counts
         case .failed(let unknown):
