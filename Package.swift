@@ -92,7 +92,7 @@ let package = Package(
             name: "volmount",
             dependencies: [
                 "TranslatorCore", "Translators", "ReplicaState", "FuseMount", "HealProtocol", "HealTransport",
-                "DaemonProcess", argumentParser, logging, lifecycle, unixSignals,
+                "DaemonProcess", "CLastWords", argumentParser, logging, lifecycle, unixSignals,
             ], swiftSettings: swift),
         .executableTarget(
             name: "healer",
@@ -158,7 +158,10 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "HealerTests",
-            dependencies: ["healer", "DaemonProcess", "TranslatorCore", "TranslatorTesting", "CPosix"],
+            dependencies: [
+                "healer", "HealEngine", "HealTransport", "HealProtocol", "DaemonProcess", "ReplicaState",
+                "TranslatorCore", "TranslatorTesting", "CPosix",
+            ],
             swiftSettings: swift),
         // A process of its own for tests that kill -9 a writer.
         .executableTarget(

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char last_words_name[64];
@@ -12,6 +13,14 @@ static size_t append(char *line, size_t length, const char *text) {
     size_t count = strlen(text);
     memcpy(line + length, text, count);
     return length + count;
+}
+
+/* A daemon's standard error may be its log. */
+static int is_standard_error(int descriptor) {
+    struct stat ours, other;
+    if (descriptor == 2) return 1;
+    if (fstat(2, &ours) != 0 || fstat(descriptor, &other) != 0) return 0;
+    return ours.st_dev == other.st_dev && ours.st_ino == other.st_ino;
 }
 
 /* Only what signal-safety(7) allows. */
@@ -27,7 +36,7 @@ static void say_last_words(int number) {
     length = append(line, length, ", which is a defect if nobody sent it; nothing marked is lost: start it again\n");
     int descriptor = atomic_load(&last_words_descriptor);
     ssize_t written = write(descriptor, line, length);
-    if (descriptor != 2) written = write(2, line, length);
+    if (!is_standard_error(descriptor)) written = write(2, line, length);
     (void)written;
 }
 

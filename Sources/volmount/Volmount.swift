@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLastWords
 import CPosix
 import DaemonProcess
 import FuseMount
@@ -92,6 +93,7 @@ struct Volmount: AsyncParsableCommand {
     }
 
     private func serve(_ options: MountOptions) async throws(DaemonFailure) {
+        last_words_on("volmount", 2)
         let file: LogFile
         do throws(LogFileError) { file = try LogFile(options.process.text(ifSet: "log-file")) } catch {
             throw DaemonFailure(error)

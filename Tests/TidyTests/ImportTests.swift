@@ -35,7 +35,7 @@ import Testing
         (
             "volmount",
             pure.union(thirdParty).union([
-                "TranslatorCore", "Translators", "FuseMount", "HealTransport", "DaemonProcess",
+                "TranslatorCore", "Translators", "FuseMount", "HealTransport", "DaemonProcess", "CLastWords",
             ])
         ),
         (
