@@ -323,7 +323,7 @@ import TranslatorTesting
             where holds: (RecordingTranslator.Step) -> Bool = { _ in true }
         ) -> Int? {
             steps.firstIndex {
-                $0.fop == fop && $0.volume == "vol-record-\(replica)" && ($0.ended != nil) == ended && holds($0)
+                $0.fop == fop && $0.volume == "vol-1-\(replica)" && ($0.ended != nil) == ended && holds($0)
             }
         }
         let write = try #require(first(.writev, on: 1))

@@ -12,6 +12,21 @@ public final class MemoryBrick: Sendable {
         var xattropIndex: Set<Gfid> = [], dirtyIndex: Set<Gfid> = []
         var locks = MemoryLocks()
         var now: Int64 = 1_700_000_000
+        /// Grows with everything that changes a file.
+        var changeCount: UInt64 = 0
+        /// What a power cut leaves; nil where none is to come.
+        var disk: MemoryDisk?
+        /// Grows with every power cut.
+        var boot = 0
+        var connections: [UInt64: @Sendable (Gfid, String, LockRange) -> Void] = [:]
+
+        /// Every change of a file goes through here.
+        mutating func apply(_ change: MemoryChange, to gfid: Gfid) throws(FopError) {
+            guard files[gfid] != nil else { throw .stale }
+            files[gfid]!.apply(change)
+            disk?.changed(gfid, change)
+            changeCount += 1
+        }
     }
     let state = Mutex(State())
     /// Called before and after every fop's effect: where a simulator lets others go first, or kills.
@@ -19,9 +34,11 @@ public final class MemoryBrick: Sendable {
     let xattropIndexGfid = Gfid(high: 0x1000, low: 0x8000_0000_0000_0001)
     let dirtyIndexGfid = Gfid(high: 0x1000, low: 0x8000_0000_0000_0002)
 
-    public init(pause: @escaping @Sendable () async -> Void = {}) {
+    /// `losesPower`: it keeps what `losePower` needs to know.
+    public init(losesPower: Bool = false, pause: @escaping @Sendable () async -> Void = {}) {
         self.pause = pause
         state.withLock { state in
+            if losesPower { state.disk = MemoryDisk() }
             state.files[.root] = MemoryFile(gfid: .root, type: .directory)
             for index in [xattropIndexGfid, dirtyIndexGfid] {
                 state.files[index] = MemoryFile(gfid: index, type: .directory)
@@ -37,6 +54,7 @@ public final class MemoryBrick: Sendable {
             var file = MemoryFile(gfid: gfid, type: type)
             file.write(content, at: 0)
             state.files[gfid] = file
+            state.disk?.synced(gfid, file)
             if let name { state.names[name] = gfid }
         }
     }
@@ -60,7 +78,7 @@ public final class MemoryBrick: Sendable {
     public func xattr(_ gfid: Gfid, _ name: String) -> [UInt8]? { state.withLock { $0.files[gfid]?.xattrs[name] } }
     public func setXattr(_ gfid: Gfid, _ name: String, _ value: [UInt8]) {
         state.withLock { state in
-            state.files[gfid]!.xattrs[name] = value
+            try! state.apply(.xattrs([name: value]), to: gfid)
             state.updateIndex(gfid, watched: name, isNonZero: value.contains { $0 != 0 })
         }
     }
@@ -81,6 +99,8 @@ public final class MemoryBrick: Sendable {
     public func dropXattrs(_ gfid: Gfid) { state.withLock { $0.files[gfid]!.xattrs = [:] } }
     public var indexed: Set<Gfid> { state.withLock { $0.xattropIndex } }
     public var dirtyIndexed: Set<Gfid> { state.withLock { $0.dirtyIndex } }
+    /// Grows with every change of content or xattrs.
+    public var changeCount: UInt64 { state.withLock { $0.changeCount } }
     /// Nobody holds or waits for any lock.
     public var isUnlocked: Bool { state.withLock { $0.locks.isEmpty } }
     /// Ranges granted in a domain.
@@ -102,7 +122,7 @@ extension MemoryBrick.State {
 
     /// XATTROP with ADD_ARRAY, and what the index translator does about it.
     mutating func addArrays(_ gfid: Gfid, _ deltas: Xattrs) throws(FopError) -> Xattrs {
-        guard var file = files[gfid] else { throw .stale }
+        guard let file = files[gfid] else { throw .stale }
         var answers: Xattrs = [:]
         for (name, delta) in deltas {
             let old = file.xattrs[name] ?? Array(repeating: 0, count: delta.count)
@@ -113,13 +133,13 @@ extension MemoryBrick.State {
                 sum.uint32(word(old) &+ word(delta))
             }
             answers[name] = sum.bytes
-            if delta.contains(where: { $0 != 0 }) { file.xattrs[name] = sum.bytes }
             updateIndex(gfid, watched: name, isNonZero: delta.contains { $0 != 0 })
         }
         let watched = answers.filter { Self.isPendingKey($0.key) }
         if !watched.isEmpty, watched.values.allSatisfy({ $0.allSatisfy { $0 == 0 } }) { xattropIndex.remove(gfid) }
         if let dirty = answers[PendingCounts.dirtyKey], dirty.allSatisfy({ $0 == 0 }) { dirtyIndex.remove(gfid) }
-        files[gfid] = file
+        let changed = answers.filter { deltas[$0.key]!.contains { $0 != 0 } }
+        if !changed.isEmpty { try apply(.xattrs(changed), to: gfid) }
         return answers
     }
 }

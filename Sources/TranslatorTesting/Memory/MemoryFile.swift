@@ -68,3 +68,23 @@ struct MemoryFile {
     /// For comparisons: what two equal copies have in common.
     var dataMap: [Int] { writtenBlocks.sorted() }
 }
+
+/// One change of a file, as a disk gets it.
+enum MemoryChange: Sendable {
+    case write([UInt8], at: Int)
+    case truncate(to: Int)
+    case zero(offset: Int, count: Int, keepsSize: Bool)
+    /// These have the given values now.
+    case xattrs(Xattrs)
+}
+
+extension MemoryFile {
+    mutating func apply(_ change: MemoryChange) {
+        switch change {
+        case .write(let bytes, let offset): write(bytes, at: offset)
+        case .truncate(let size): truncate(to: size)
+        case .zero(let offset, let count, let keepsSize): zero(offset, count, keepsSize: keepsSize)
+        case .xattrs(let values): xattrs.merge(values) { _, new in new }
+        }
+    }
+}

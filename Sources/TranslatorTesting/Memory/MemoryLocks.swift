@@ -25,9 +25,10 @@ struct MemoryLocks {
         var granted: [Lock] = []
         var queue: [Waiter] = []
     }
-    private struct Key: Hashable {
+    private struct Key: Hashable, Comparable {
         let gfid: Gfid
         let domain: String
+        static func < (a: Key, b: Key) -> Bool { (a.gfid, a.domain) < (b.gfid, b.domain) }
     }
     private var domains: [Key: Domain] = [:]
 
@@ -100,7 +101,7 @@ struct MemoryLocks {
     /// The connection died: everything it holds or waits for is gone.
     mutating func drop(connection: UInt64) -> (cancelled: [Waiter], woken: [Waiter]) {
         var cancelled: [Waiter] = [], woken: [Waiter] = []
-        for key in Array(domains.keys) {
+        for key in domains.keys.sorted() {
             cancelled += domains[key]!.queue.filter { $0.lock.holder.connection == connection }
             domains[key]!.queue.removeAll { $0.lock.holder.connection == connection }
             domains[key]!.granted.removeAll { $0.holder.connection == connection }

@@ -12,10 +12,18 @@ extension MemoryStorage {
                 gfid = found
             }
             guard let file = state.files[gfid] else { throw .stale }
-            var answers: Xdata = [:]
-            for name in request.xdata.keys { file.xattrs[name].map { answers[name] = .bytes($0) } }
-            return LookupReply(iatt: file.iatt, xdata: answers)
+            return LookupReply(iatt: file.iatt, xdata: answers(to: request.xdata, file, state))
         }
+    }
+
+    /// Xattrs by their names, and how many locks there are in a domain.
+    private func answers(to asked: Xdata, _ file: MemoryFile, _ state: MemoryBrick.State) -> Xdata {
+        var answers: Xdata = [:]
+        for name in asked.keys { file.xattrs[name].map { answers[name] = .bytes($0) } }
+        if let domain = asked[XdataKey.inodelkDomainCount]?.string {
+            answers[XdataKey.inodelkCount] = .int(Int64(state.locks.granted(file.iatt.gfid, domain).count))
+        }
+        return answers
     }
 
     private func file(_ state: MemoryBrick.State, _ inode: Inode) throws(FopError) -> MemoryFile {
@@ -25,22 +33,24 @@ extension MemoryStorage {
 
     /// Changes content; the times move on as on a real brick.
     private func change(
-        _ inode: Inode, _ body: @Sendable (inout MemoryFile) throws(FopError) -> Void
+        _ inode: Inode, _ change: MemoryChange
     ) async throws(FopError) -> PrePostIatt {
         try await step { state throws(FopError) in
-            guard var file = state.files[inode.gfid] else { throw .stale }
-            let pre = file.iatt
-            try body(&file)
+            let pre = try file(state, inode).iatt
+            try state.apply(change, to: inode.gfid)
             state.now += 1
-            file.iatt.mtime = Timestamp(seconds: state.now, nanoseconds: 0)
-            file.iatt.ctime = file.iatt.mtime
-            state.files[inode.gfid] = file
-            return PrePostIatt(pre: pre, post: file.iatt)
+            let now = Timestamp(seconds: state.now, nanoseconds: 0)
+            state.files[inode.gfid]!.iatt.mtime = now
+            state.files[inode.gfid]!.iatt.ctime = now
+            return PrePostIatt(pre: pre, post: state.files[inode.gfid]!.iatt)
         }
     }
 
     public func stat(_ request: StatRequest, in frame: Frame) async throws(FopError) -> StatReply {
-        try await step { state throws(FopError) in StatReply(iatt: try file(state, request.target.inode).iatt) }
+        try await step { state throws(FopError) in
+            let file = try file(state, request.target.inode)
+            return StatReply(iatt: file.iatt, xdata: answers(to: request.xdata, file, state))
+        }
     }
     public func open(_ request: OpenRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         try await step { state throws(FopError) in
@@ -61,6 +71,7 @@ extension MemoryStorage {
             guard state.names[request.entry.name] == nil else { throw .exists }
             let made = MemoryFile(gfid: request.entry.inode.gfid, type: .regular)
             state.files[made.iatt.gfid] = made
+            state.disk?.synced(made.iatt.gfid, made)
             state.names[request.entry.name] = made.iatt.gfid
             return EntryReply(iatt: made.iatt, parent: PrePostIatt(pre: Iatt(), post: Iatt()))
         }
@@ -79,23 +90,23 @@ extension MemoryStorage {
     }
     public func writev(_ request: WriteRequest, in frame: Frame) async throws(FopError) -> WriteReply {
         let bytes = request.payload.copiedBytes()
-        let changed = try await change(request.fd.inode) { $0.write(bytes, at: Int(request.offset)) }
+        let changed = try await change(request.fd.inode, .write(bytes, at: Int(request.offset)))
         return WriteReply(bytes: bytes.count, attributes: changed)
     }
     public func truncate(_ request: TruncateRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
-        AttributesReply(attributes: try await change(request.target.inode) { $0.truncate(to: Int(request.size)) })
+        AttributesReply(attributes: try await change(request.target.inode, .truncate(to: Int(request.size))))
     }
     public func discard(_ request: DiscardRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
         AttributesReply(
-            attributes: try await change(request.fd.inode) {
-                $0.zero(Int(request.offset), Int(request.bytes), keepsSize: true)
-            })
+            attributes: try await change(
+                request.fd.inode,
+                .zero(offset: Int(request.offset), count: Int(request.bytes), keepsSize: true)))
     }
     public func zerofill(_ request: ZerofillRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
         AttributesReply(
-            attributes: try await change(request.fd.inode) {
-                $0.zero(Int(request.offset), Int(request.bytes), keepsSize: request.keepsSize)
-            })
+            attributes: try await change(
+                request.fd.inode,
+                .zero(offset: Int(request.offset), count: Int(request.bytes), keepsSize: request.keepsSize)))
     }
     public func seek(_ request: SeekRequest, in frame: Frame) async throws(FopError) -> UInt64 {
         try await step { state throws(FopError) in
@@ -122,7 +133,9 @@ extension MemoryStorage {
     }
     public func fsync(_ request: FsyncRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
         try await step { state throws(FopError) in
-            let iatt = try file(state, request.fd.inode).iatt
+            let file = try file(state, request.fd.inode)
+            state.disk?.synced(file.iatt.gfid, file)
+            let iatt = file.iatt
             return AttributesReply(attributes: PrePostIatt(pre: iatt, post: iatt))
         }
     }

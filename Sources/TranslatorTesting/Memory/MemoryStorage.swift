@@ -17,8 +17,14 @@ public final class MemoryStorage: EveryFop {
 
     public let volume: Volume
     public let brick: MemoryBrick
-    let connection = UniqueNumber.next()
-    private let isAlive = Atomic(true)
+    private struct Link: Equatable {
+        var isAlive = true
+        /// A new one after each loss: whoever locked under the old one holds nothing.
+        var number = UniqueNumber.next()
+        /// What was on its way when it died is carried out all the same.
+        var landsLate = false
+    }
+    private let link = Mutex(Link())
 
     public init(_ volume: Volume) throws(VolfileError) {
         self.volume = volume
@@ -27,12 +33,25 @@ public final class MemoryStorage: EveryFop {
         self.brick = brick
     }
 
-    public func start() async throws(VolfileError) { volume.notifyParents(.subvolumeUp, from: self) }
+    public func start() async throws(VolfileError) {
+        listen()
+        volume.notifyParents(.subvolumeUp, from: self)
+    }
 
-    /// From now on every fop fails with ENOTCONN, those under way too; locks are gone.
-    public func cut() {
-        guard isAlive.exchange(false, ordering: .sequentiallyConsistent) else { return }
-        let (cancelled, woken) = brick.state.withLock { $0.locks.drop(connection: connection) }
+    public var isUp: Bool { link.withLock { $0.isAlive } }
+
+    /// From now on every fop fails with ENOTCONN, those under way too; locks are gone. `landsLate`: what is on its way
+    /// down is carried out by the brick when it gets there, though nobody hears of it; else it gets lost.
+    public func cut(landsLate: Bool = false) {
+        let number = link.withLock { link -> UInt64? in
+            defer { (link.isAlive, link.landsLate) = (false, landsLate) }
+            return link.isAlive ? link.number : nil
+        }
+        guard let number else { return }
+        let (cancelled, woken) = brick.state.withLock { state in
+            state.connections[number] = nil
+            return state.locks.drop(connection: number)
+        }
         cancelled.forEach { $0.continuation.resume(returning: .notConnected) }
         woken.forEach { $0.continuation.resume(returning: nil) }
         volume.notifyParents(.subvolumeDown, from: self)
@@ -40,19 +59,47 @@ public final class MemoryStorage: EveryFop {
 
     /// A connection again, without the old one's locks.
     public func reconnect() {
-        guard !isAlive.exchange(true, ordering: .sequentiallyConsistent) else { return }
+        let isNew = link.withLock { link in
+            if link.isAlive { return false }
+            link = Link()
+            return true
+        }
+        guard isNew else { return }
+        listen()
         volume.notifyParents(.subvolumeUp, from: self)
+    }
+
+    /// Hears from the brick when somebody waits for a lock that was taken through this connection.
+    private func listen() {
+        let link = link.withLock { $0 }
+        brick.state.withLock { state in
+            state.connections[link.number] = { [weak self] gfid, domain, range in
+                guard let self else { return }
+                Task(executorPreference: self.volume.environment.executor) {
+                    await self.brick.pause()
+                    guard self.link.withLock({ $0 == link }) else { return }
+                    self.volume.notifyParents(.inodelkContention(gfid, domain: domain, range: range), from: self)
+                }
+            }
+        }
     }
 
     /// One fop: its effect happens at one moment, and the connection may die before or after it.
     func step<Reply: Sendable>(
-        _ effect: (inout MemoryBrick.State) throws(FopError) -> Reply
+        isOfConnection: Bool = false, _ effect: (inout MemoryBrick.State) throws(FopError) -> Reply
     ) async throws(FopError) -> Reply {
+        let (sent, boot) = (link.withLock { $0 }, brick.state.withLock { $0.boot })
+        guard sent.isAlive else { throw .notConnected }
         await brick.pause()
-        guard isAlive.load(ordering: .sequentiallyConsistent) else { throw .notConnected }
+        guard link.withLock({ $0 == sent }) else {
+            if !isOfConnection, link.withLock({ $0.landsLate && $0.number == sent.number }) {
+                brick.state.withLock { state in if state.boot == boot { _ = try? effect(&state) } }
+            }
+            throw .notConnected
+        }
         let result = brick.state.withLock { state in Result { () throws(FopError) in try effect(&state) } }
         await brick.pause()
-        guard isAlive.load(ordering: .sequentiallyConsistent) else { throw .notConnected }
+        guard link.withLock({ $0 == sent }) else { throw .notConnected }
         return try result.get()
     }
 
@@ -64,30 +111,32 @@ public final class MemoryStorage: EveryFop {
     public func inodelk(_ request: InodelkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         let gfid = request.target.inode.gfid
         let lock = MemoryLocks.Lock(
-            holder: MemoryLocks.Holder(connection: connection, owner: frame.lockOwner), mode: request.mode,
-            range: request.range)
+            holder: MemoryLocks.Holder(connection: link.withLock { $0.number }, owner: frame.lockOwner),
+            mode: request.mode, range: request.range)
         switch request.command {
         case .tryAcquire:
-            let granted = try await step { state throws(FopError) in
+            let granted = try await step(isOfConnection: true) { state throws(FopError) in
                 guard state.files[gfid] != nil else { throw .stale }
                 return state.locks.tryAcquire(lock, gfid, request.domain)
             }
             guard granted else { throw .tryAgain }
         case .acquire:
-            await brick.pause()
-            guard isAlive.load(ordering: .sequentiallyConsistent) else { throw .notConnected }
+            try await checkIsStill(lock.holder)
             if let error = await wait(for: lock, gfid, request.domain) { throw error }
-            await brick.pause()
-            guard isAlive.load(ordering: .sequentiallyConsistent) else { throw .notConnected }
+            try await checkIsStill(lock.holder)
         case .release:
-            let woken = try await step { state throws(FopError) in
+            try await step(isOfConnection: true) { state throws(FopError) in
                 guard let woken = state.locks.release(lock, gfid, request.domain) else { throw .invalid }
-                // Resumed after the state's lock is let go of, but before the reply travels.
-                return woken
+                // Whatever becomes of the reply.
+                woken.forEach { $0.continuation.resume(returning: nil) }
             }
-            woken.forEach { $0.continuation.resume(returning: nil) }
         }
         return DoneReply()
+    }
+
+    private func checkIsStill(_ holder: MemoryLocks.Holder) async throws(FopError) {
+        await brick.pause()
+        guard link.withLock({ $0.isAlive && $0.number == holder.connection }) else { throw .notConnected }
     }
 
     private func wait(for lock: MemoryLocks.Lock, _ gfid: Gfid, _ domain: String) async -> FopError? {
@@ -98,7 +147,9 @@ public final class MemoryStorage: EveryFop {
                 let answer: FopError?? = brick.state.withLock { state in
                     guard state.files[gfid] != nil else { return .some(.stale) }
                     if Task.isCancelled { return .some(.interrupted) }
-                    return state.locks.acquire(waiter, gfid, domain) == nil ? .some(nil) : nil
+                    guard let holders = state.locks.acquire(waiter, gfid, domain) else { return .some(nil) }
+                    for held in holders { state.connections[held.holder.connection]?(gfid, domain, held.range) }
+                    return nil
                 }
                 if let answer { continuation.resume(returning: answer) }
             }

@@ -6,9 +6,9 @@ public final class SimulatedReplicas: Sendable {
     public let bricks: [MemoryBrick]
     private let prefix = "bricks-\(UniqueNumber.next())"
 
-    public init(count: Int, pause: @escaping @Sendable () async -> Void = {}) {
+    public init(count: Int, losesPower: Bool = false, pause: @escaping @Sendable () async -> Void = {}) {
         precondition(count >= 2)
-        bricks = (0..<count).map { _ in MemoryBrick(pause: pause) }
+        bricks = (0..<count).map { _ in MemoryBrick(losesPower: losesPower, pause: pause) }
         for (number, brick) in bricks.enumerated() { MemoryStorage.offer(brick, as: "\(prefix)-\(number)") }
     }
     deinit { for number in bricks.indices { MemoryStorage.withdraw("\(prefix)-\(number)") } }
@@ -22,26 +22,39 @@ public final class SimulatedReplicas: Sendable {
     public func connect(
         observed: Bool = false, durable: Bool = true, environment: GraphEnvironment
     ) throws(VolfileError) -> Client {
+        let options = "option ensure-durability \(durable ? "on" : "off")"
+        return Client(
+            try graph(
+                of: "testing/replica-set", options,
+                connections: observed ? ["testing/recording", "testing/faulty"] : [], environment: environment))
+    }
+
+    /// A process's graph: its connections, `vol-client-<n>`, each with these translators on it (below the last one
+    /// `vol-1-<n>`, `vol-2-<n>`…); a `type` that stands on all of them; and what `above` says.
+    public func graph(
+        of type: TranslatorType, _ options: String = "", above: String = "", connections: [TranslatorType],
+        environment: GraphEnvironment
+    ) throws(VolfileError) -> Graph {
         var text = ""
         for number in bricks.indices {
-            let name = observed ? "vol-memory-\(number)" : "vol-client-\(number)"
-            text += "volume \(name)\n type testing/memory\n option brick \(prefix)-\(number)\nend-volume\n"
-            if observed {
-                text += "volume vol-record-\(number)\n type testing/recording\n subvolumes \(name)\nend-volume\n"
-                text +=
-                    "volume vol-client-\(number)\n type testing/faulty\n subvolumes vol-record-\(number)\nend-volume\n"
+            var below: String?
+            for (layer, type) in (["testing/memory"] + connections).enumerated() {
+                let name = layer == connections.count ? "vol-client-\(number)" : "vol-\(layer)-\(number)"
+                let stands = below.map { "subvolumes \($0)" } ?? "option brick \(prefix)-\(number)"
+                text += "volume \(name)\n type \(type)\n \(stands)\nend-volume\n"
+                below = name
             }
         }
         let children = bricks.indices.map { "vol-client-\($0)" }.joined(separator: " ")
         text += """
             volume \(lockDomain)
-             type testing/replica-set
-             option ensure-durability \(durable ? "on" : "off")
+             type \(type)
+             \(options)
              subvolumes \(children)
             end-volume
+            \(above)
             """
-        let graph = try Graph.fromText(text, file: "simulated.vol", environment: environment)
-        return Client(graph)
+        return try Graph.fromText(text, file: "simulated.vol", environment: environment)
     }
 
     /// One process's connections.
