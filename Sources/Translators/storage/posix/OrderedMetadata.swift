@@ -19,8 +19,8 @@ enum OrderedMetadata {
         }
     }
 
-    /// ext2, ext3 and ext4 have one number. Only ext4 is in /sys/fs/ext4 (which serves the two others too), and only
-    /// with a journal has it a task for it.
+    /// ext2, ext3 and ext4 have one number, and all three are in /sys/fs/ext4. Only with a journal has one of them a
+    /// task for it.
     private static func hasJournal(device: dev_t) -> Bool {
         // The new encoding of stat(2): 12 bits of major and 20 of minor are enough for the kernel's own 32-bit numbers.
         let major = gnu_dev_major(device), minor = gnu_dev_minor(device)
@@ -28,6 +28,14 @@ enum OrderedMetadata {
         guard readlink("/sys/dev/block/\(major):\(minor)", &name, name.count - 1) > 0 else { return false }
         let path = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
         guard let last = path.split(separator: "/").last else { return false }
-        return access("/sys/fs/ext4/\(last)/journal_task", F_OK) == 0
+        let file = open("/sys/fs/ext4/\(last)/journal_task", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        var text = [UInt8](repeating: 0, count: 64)
+        let bytes = read(file, &text, text.count)
+        return bytes > 0 && hasJournal(task: String(decoding: text[..<bytes], as: UTF8.self))
     }
+
+    /// What journal_task says: the number of the task, or `<none>`.
+    static func hasJournal(task: String) -> Bool { Int32(task.prefix { $0 != "\n" }).map { $0 > 0 } ?? false }
 }

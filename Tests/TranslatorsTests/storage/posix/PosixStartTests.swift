@@ -3,7 +3,8 @@ import Glibc
 import Testing
 import TranslatorCore
 import TranslatorTesting
-import Translators
+
+@testable import Translators
 
 /// Which directories become bricks, what a fresh one gets, and the sentence for every other.
 @Suite(.enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs trusted xattrs: run as root"))
@@ -145,6 +146,11 @@ struct PosixStartTests {
         }
         #expect(ScratchBrick.status(brick + "/.glusterfs") == nil)
         #expect(await refusal(of: scratch.subdirectory("free")) == nil)
+    }
+
+    @Test func `an ext4 orders its metadata only with a journal, whose task has a number`() {
+        #expect(OrderedMetadata.hasJournal(task: "312\n"))
+        for text in ["<none>\n", "", "0\n", "-1"] { #expect(!OrderedMetadata.hasJournal(task: text), "\(text)") }
     }
 
     private func copyProgram(_ source: String, to sink: String) throws {
