@@ -14,4 +14,16 @@ import TranslatorCore
         #expect(Gfid(gfid.description) == gfid)
         #expect(Gfid(bytes: gfid.bytes) == gfid)
     }
+
+    @Test func `new gfids differ, and share their first two bytes by runs that fill one directory of handles`() {
+        let source = NewGfids()
+        let gfids = (0..<10 * NewGfids.runLength).map { _ in source.next() }
+        #expect(Set(gfids).count == gfids.count)
+        #expect(gfids.allSatisfy { $0.description.dropFirst(14).first == "4" })
+        for run in 0..<10 {
+            let prefixes = Set(gfids[(run * NewGfids.runLength)...].prefix(NewGfids.runLength).map { $0.high >> 48 })
+            #expect(prefixes.count == 1, "run \(run)")
+        }
+        #expect(Set(gfids.map { $0.high >> 48 }).count > 5, "a new run is elsewhere")
+    }
 }

@@ -66,7 +66,7 @@ extension FuseSession {
 
     func newEntry(_ name: EntryName, in parent: Node, type: FileType) throws(FopError) -> NewEntry {
         try checkName(name, in: parent)
-        return NewEntry(parent: parent.inode, name: name, inode: environment.inodes.inode(.random(), type: type))
+        return NewEntry(parent: parent.inode, name: name, inode: environment.inodes.inode(newGfids.next(), type: type))
     }
 
     func makeEntry(_ request: FuseRequest, _ call: FuseCall) async throws(FopError) {

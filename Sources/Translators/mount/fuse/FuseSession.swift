@@ -10,6 +10,7 @@ final class FuseSession: Sendable {
     let settings: FuseMountSettings
     let features: FuseFeatures
     let nodes: NodeTable
+    let newGfids = NewGfids()
     let handles = HandleTable()
     let lockWaits = LockWaits()
     let writeGate: WriteGate
