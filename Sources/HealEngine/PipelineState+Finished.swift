@@ -29,7 +29,10 @@ extension PipelineState {
             _ = found(report.plan?.facts.otherKinds ?? [], of: gfid, settings, now)
             aftermath.finished = account(report, active, sinks: sinks, at: now, wall: wall)
             // What it left is for epochs that are not complete yet: their close has it heard of again.
-            ends(gfid, putOff: isAll ? nil : putOff(.close(until: nil), settings, now), stillBehind: isAll ? nil : now)
+            ends(
+                gfid, putOff: isAll ? nil : putOff(.close(until: nil), settings, now),
+                restsUntil: report.took > .zero ? now + min(report.took * 2, settings.restMax) : nil,
+                stillBehind: isAll ? nil : now)
         case .gone:
             for target in names.indices { knowledge.forget(EpochKnowledge.File(gfid: gfid, target: target)) }
             ledger.found(gfid, others: nil, at: now)
@@ -89,9 +92,10 @@ extension PipelineState {
 
     /// `stillBehind`: marks are left that no record need tell of, seen at this moment.
     private mutating func ends(
-        _ gfid: Gfid, putOff: HealSchedule.PutOff?, isClean: Bool = true, stillBehind: MonotonicTime? = nil
+        _ gfid: Gfid, putOff: HealSchedule.PutOff?, isClean: Bool = true, restsUntil: MonotonicTime? = nil,
+        stillBehind: MonotonicTime? = nil
     ) {
-        schedule.finished(gfid, putOff: putOff)
+        schedule.finished(gfid, putOff: putOff, restsUntil: restsUntil)
         guard isClean else { return }
         quarantine.released(gfid)
         // Records of newer epochs may have come while it was healed.

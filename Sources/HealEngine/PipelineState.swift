@@ -58,10 +58,10 @@ struct PipelineState: Sendable {
         }
     }
 
-    /// True when a heal may start because of it.
+    /// True when a heal may start because of it, now or at a time that the driver has to look up.
     mutating func want(_ gfid: Gfid, _ urgency: HealSchedule.Urgency) -> Bool {
         switch schedule.want(gfid, urgency) {
-        case .waiting:
+        case .waiting, .resting:
             notes[gfid] = nil
             return true
         case .again, .putOff: return false

@@ -20,6 +20,8 @@ struct HealSchedule: Sendable {
         /// News of the file, a close, ends the wait. Not so after a failure: a file that cannot be healed and is
         /// written all the time would be tried all the time.
         let endsWithNews: Bool
+        /// The line it waits in afterwards.
+        var urgency = Urgency.crawled
     }
     enum Acceptance: Equatable, Sendable {
         /// It will have its turn.
@@ -28,6 +30,8 @@ struct HealSchedule: Sendable {
         case again
         /// It failed lately; it waits for its next try.
         case putOff
+        /// It was healed just now; its turn comes at a time that nobody knew of before.
+        case resting
         /// There is no room.
         case leftToCrawl
     }
@@ -39,6 +43,8 @@ struct HealSchedule: Sendable {
     private var inFlight: [Gfid: Urgency?] = [:]
     private var putOff: [Gfid: PutOff] = [:]
     private var due = DueTimes()
+    /// Healed just now: news of these waits until then, see `finished`.
+    private var rests: [Gfid: MonotonicTime] = [:]
     /// Something was left to a crawl since the last one began.
     private(set) var hasOverflowed = false
 
@@ -80,9 +86,17 @@ struct HealSchedule: Sendable {
         } else if !hasPlace && !hasRoom && urgency != .promoted {
             hasOverflowed = true
             return .leftToCrawl
+        } else if let until = rests.removeValue(forKey: gfid), urgency != .promoted {
+            putOff(gfid, PutOff(until: until, endsWithNews: false, urgency: urgency))
+            return .resting
         }
         append(gfid, urgency)
         return .waiting
+    }
+
+    private mutating func putOff(_ gfid: Gfid, _ put: PutOff) {
+        putOff[gfid] = put
+        due.add(gfid, put.until)
     }
 
     private mutating func append(_ gfid: Gfid, _ urgency: Urgency) {
@@ -106,10 +120,10 @@ struct HealSchedule: Sendable {
 
     private mutating func takeDue(at now: MonotonicTime) {
         while let gfid = due.take(until: now) {
+            if let rest = rests[gfid], rest <= now { rests[gfid] = nil }
             // It may have been retried, healed, and put off again since.
-            guard isDue(gfid, now) else { continue }
-            putOff[gfid] = nil
-            append(gfid, .crawled)
+            guard isDue(gfid, now), let put = putOff.removeValue(forKey: gfid) else { continue }
+            append(gfid, put.urgency)
         }
     }
     private func isDue(_ gfid: Gfid, _ now: MonotonicTime) -> Bool { putOff[gfid].map { $0.until <= now } ?? false }
@@ -119,13 +133,24 @@ struct HealSchedule: Sendable {
 
     /// Its heal has ended. `putOff` says when to try again if it must be; news that came meanwhile has it wait at once,
     /// unless the heal failed. Nil from a heal that left nothing to do.
-    mutating func finished(_ gfid: Gfid, putOff put: PutOff?) {
+    ///
+    /// `restsUntil`: until then its next heal is not begun for mere news. A file that is written all the time ends an
+    /// epoch every few milliseconds: without rest the writer would share its processor and its disk with heal after
+    /// heal, each with its fsyncs, of ranges that are written again meanwhile.
+    mutating func finished(_ gfid: Gfid, putOff put: PutOff?, restsUntil rest: MonotonicTime? = nil) {
         guard let again = inFlight.removeValue(forKey: gfid) else { preconditionFailure("\(gfid) was not in flight") }
         if let again, put == nil || put!.endsWithNews || again == .promoted {
-            append(gfid, again)
-        } else if let put {
-            putOff[gfid] = put
-            due.add(gfid, put.until)
+            if let rest, again != .promoted {
+                putOff(gfid, PutOff(until: rest, endsWithNews: false, urgency: again))
+            } else {
+                append(gfid, again)
+            }
+            return
+        }
+        if let put { putOff(gfid, put) }
+        if let rest {
+            rests[gfid] = rest
+            due.add(gfid, rest)
         }
     }
 

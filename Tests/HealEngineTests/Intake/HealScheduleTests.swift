@@ -71,6 +71,34 @@ import TranslatorCore
         #expect(schedule.want(Self.gfid(1), .promoted) == .waiting, "somebody asked for it")
     }
 
+    @Test func `a file that was healed rests before news of it start the next heal, unless somebody waits`() {
+        var schedule = HealSchedule(inFlightMax: 1, waitingMax: 10)
+        func heals(_ put: HealSchedule.PutOff? = nil, newsMeanwhile: Bool = false, until rest: Int64) {
+            _ = schedule.next(at: Self.at(rest - 1))
+            if newsMeanwhile { #expect(schedule.want(Self.gfid(1), .recorded) == .again) }
+            schedule.finished(Self.gfid(1), putOff: put, restsUntil: Self.at(rest))
+        }
+        _ = schedule.want(Self.gfid(1), .recorded)
+        heals(until: 10)
+        #expect(schedule.want(Self.gfid(1), .recorded) == .resting)
+        #expect(schedule.want(Self.gfid(1), .recorded) == .putOff, "told already")
+        #expect(schedule.next(at: Self.at(9)) == nil && schedule.nextDue == Self.at(10))
+        heals(newsMeanwhile: true, until: 20)
+        #expect(schedule.next(at: Self.at(19)) == nil && schedule.nextDue == Self.at(20))
+        heals(.init(until: Self.at(99), endsWithNews: true), until: 30)
+        #expect(schedule.want(Self.gfid(1), .recorded) == .resting, "the close that it waits for, but too early")
+        #expect(schedule.next(at: Self.at(29)) == nil)
+        heals(until: 40)
+        #expect(schedule.want(Self.gfid(1), .promoted) == .waiting)
+        heals(until: 50)
+        #expect(schedule.next(at: Self.at(50)) == nil)
+        #expect(schedule.want(Self.gfid(1), .recorded) == .waiting, "it has rested")
+        schedule = HealSchedule(inFlightMax: 1, waitingMax: 10)
+        _ = schedule.want(Self.gfid(1), .recorded)
+        heals(until: 10)
+        #expect(schedule.want(Self.gfid(2), .recorded) == .waiting && schedule.next(at: Self.at(1)) == Self.gfid(2))
+    }
+
     @Test(arguments: 0..<200 as Range<UInt64>)
     func `every wanted file is in one place, and each gets its turn`(seed: UInt64) {
         var numbers = SeededNumbers(seed: seed)
@@ -85,7 +113,9 @@ import TranslatorCore
                 let urgency = HealSchedule.Urgency.allCases.randomElement(using: &numbers)!
                 switch schedule.want(gfid, urgency) {
                 case .waiting, .again: owed.insert(gfid)
-                case .putOff: #expect(schedule.putOff(gfid) != nil, "seed \(seed)")
+                case .putOff, .resting:
+                    #expect(schedule.putOff(gfid) != nil, "seed \(seed)")
+                    owed.insert(gfid)
                 case .leftToCrawl: #expect(!owed.contains(gfid) && schedule.hasOverflowed, "seed \(seed)")
                 }
             case 3, 4:
@@ -99,7 +129,8 @@ import TranslatorCore
                     let put = HealSchedule.PutOff(
                         until: Self.at(now + Int64.random(in: 1...5, using: &numbers)),
                         endsWithNews: Bool.random(using: &numbers))
-                    schedule.finished(done, putOff: Bool.random(using: &numbers) ? put : nil)
+                    let rest = Bool.random(using: &numbers) ? Self.at(now + 3) : nil
+                    schedule.finished(done, putOff: Bool.random(using: &numbers) ? put : nil, restsUntil: rest)
                     if schedule.putOff(done) != nil { owed.insert(done) }
                 }
             default: now += 1
