@@ -29,6 +29,17 @@ public struct ByteRange: Hashable, Sendable, CustomStringConvertible {
         let (high, overflow) = end.addingReportingOverflow(grain - 1)
         return ByteRange(start: start & ~(grain - 1), end: overflow ? .max : high & ~(grain - 1))
     }
+
+    /// The same bytes in ranges that do not cross a multiple of `grain`, a power of two; ascending.
+    public func split(atMultiplesOf grain: UInt64) -> some Sequence<ByteRange> {
+        precondition(grain.nonzeroBitCount == 1, "a grain is a power of two")
+        return sequence(state: start) { [end] at -> ByteRange? in
+            guard at < end else { return nil }
+            let next = min(end, (at | (grain - 1)) &+ 1 == 0 ? end : (at | (grain - 1)) + 1)
+            defer { at = next }
+            return ByteRange(start: at, end: next)
+        }
+    }
 }
 
 /// An exact set of bytes of a file, as sorted ranges that neither overlap nor touch. What the records of an epoch say

@@ -61,6 +61,16 @@ struct SeededNumbers: RandomNumberGenerator {
         Self.expectNormal(united, seed)
     }
 
+    @Test func `split at multiples, every byte is in one piece, and none crosses one`() {
+        for (start, end) in [(5, 6), (0, 8), (3, 21), (8, 16), (7, 8)] as [(UInt64, UInt64)] {
+            let pieces = Array(ByteRange(start: start, end: end).split(atMultiplesOf: 8))
+            #expect(pieces.flatMap { Array($0.start..<$0.end) } == Array(start..<end))
+            #expect(pieces.allSatisfy { $0.count > 0 && $0.start / 8 == ($0.end - 1) / 8 }, "\(pieces)")
+        }
+        let top = Array(ByteRange(start: .max - 9, end: .max).split(atMultiplesOf: 8))
+        #expect(top.last?.end == .max && top.reduce(0) { $0 + $1.count } == 9)
+    }
+
     @Test func `neighbours become one range`() {
         var set = ByteRanges(ByteRange(start: 0, end: 4096))
         set.insert(ByteRange(start: 8192, end: 12288))

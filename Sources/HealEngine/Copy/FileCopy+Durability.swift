@@ -38,3 +38,43 @@ extension FileCopy {
         for (sink, error) in answers { if let error { drop(sink, error) } }
     }
 }
+
+/// Has the sinks write to their disks while the copy goes on: one fdatasync each at a time, of what was copied so far.
+/// Without it all of a large file would wait in memory for the fsync at the end, and the disk would rest meanwhile.
+struct SinkFlush: ~Copyable {
+    private let copy: FileCopy
+    private var movedBefore: UInt64 = 0
+    private var running: Task<Void, Never>?
+
+    init(_ copy: FileCopy) { self.copy = copy }
+
+    /// Waits for the flush before, and starts one more unless nothing was moved since.
+    mutating func next(_ sinks: [Int]) async {
+        let moved = copy.tally.bytesMoved
+        guard moved > movedBefore else { return }
+        movedBefore = moved
+        await finish()
+        running = Task.detached(executorPreference: copy.replicas.environment.executor) { [copy] in
+            await copy.flush(sinks)
+        }
+    }
+
+    mutating func finish() async {
+        await running?.value
+        running = nil
+    }
+}
+
+extension FileCopy {
+    /// A sink that fails drops out: the kernel tells of a failed write once, and the fsync at the end would not hear of
+    /// it again.
+    fileprivate func flush(_ sinks: [Int]) async {
+        let answers = await replicas.each(alive(sinks)) { [self] sink -> FopError? in
+            do throws(FopError) {
+                _ = try await replicas.replicas[sink].fsync(FsyncRequest(fd: fds[sink]!, dataOnly: true), in: frame)
+            } catch { return error }
+            return nil
+        }
+        for (sink, error) in answers { if let error { drop(sink, error) } }
+    }
+}

@@ -16,7 +16,7 @@ extension FileCopy {
             if mapping.kind.readsAsZeros {
                 await punch(mapping.range, job.sinks)
             } else if let data = mapping.range.intersection(piece) {
-                try await copyData(data, of: job)
+                for block in data.split(atMultiplesOf: HealWindow.bytesMax) { try await copyData(block, of: job) }
             }
         }
         if alive(job.sinks).isEmpty { throw .noSinkLeft }

@@ -4,25 +4,35 @@ import Synchronization
 import TranslatorCore
 
 extension FileCopy {
-    /// Windows gathered before they are worked on: memory and the time between looks at the map stay bounded.
+    /// Windows gathered before they are worked on, and their bytes: memory, the time between looks at the map, and what
+    /// a sink has yet to write to its disk stay bounded.
     static var windowsGatheredMax: Int { 1024 }
+    static var bytesGatheredMax: UInt64 { 64 << 20 }
 
     /// Copies the job's ranges from `start` up to `size`, several windows in flight.
     func copy(_ job: CopyJob, from start: UInt64 = 0, upTo size: UInt64) async throws(CopyInterruption) {
-        var windows = HealWindows(job.ranges(from: start, upTo: size))
-        while windows.next != nil {
-            try throwIfStopping()
-            let gathered = try await gather(&windows, job)
-            try await work(on: gathered, job)
+        var windows = HealWindows(job.ranges(from: start, upTo: size), length: job.windowBytes)
+        var flush = SinkFlush(self)
+        do throws(CopyInterruption) {
+            while windows.next != nil {
+                try throwIfStopping()
+                let gathered = try await gather(&windows, job)
+                try await work(on: gathered, job)
+                if windows.next != nil { await flush.next(job.sinks) }
+            }
+        } catch {
+            await flush.finish()
+            throw error
         }
+        await flush.finish()
     }
 
     /// The next windows in which something may have to be done. Long stretches that are holes on the source and on
     /// every sink are passed over without a lock: whoever writes there later either writes to all replicas or marks.
     private func gather(_ windows: inout HealWindows, _ job: CopyJob) async throws(CopyInterruption) -> [HealWindow] {
         var gathered: [HealWindow] = []
-        var known: UInt64 = 0
-        while gathered.count < Self.windowsGatheredMax, let next = windows.next {
+        var known: UInt64 = 0, bytes: UInt64 = 0
+        while gathered.count < Self.windowsGatheredMax, bytes < Self.bytesGatheredMax, let next = windows.next {
             if next.start >= known, next.count > 2 * HealWindow.bytesMax {
                 guard let data = try await dataExtent(from: next.start, job.sinks), data.start < next.end else {
                     tally.passed(next.count)
@@ -35,7 +45,10 @@ extension FileCopy {
                 windows.skip(to: begin)
                 known = data.end
             }
-            if let window = windows.take() { gathered.append(window) }
+            if let window = windows.take() {
+                gathered.append(window)
+                bytes += window.bytes
+            }
         }
         return gathered
     }
@@ -68,7 +81,10 @@ extension FileCopy {
     private func work(on windows: [HealWindow], _ job: CopyJob) async throws(CopyInterruption) {
         let workers = min(windowsInFlight, windows.count)
         guard workers > 1 else {
-            for window in windows { try await copy(window, job) }
+            for window in windows {
+                try throwIfStopping()
+                try await copy(window, job)
+            }
             return
         }
         let round = WindowRound(windows)

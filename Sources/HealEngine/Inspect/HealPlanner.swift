@@ -102,6 +102,11 @@ private struct BypassDecision {
             changing = whole.filter { $0.takenOff != 0 || $0.epochs != 0 }
             if work.isEmpty && changing.isEmpty { return .later(.close(until: waitsUntil)) }
         }
+        if isOpen, !changing.isEmpty, let end = waitsUntil {
+            // The newest epochs have ended by then: copied now, the whole file would be copied once more for them.
+            if work.isEmpty { return .later(.close(until: end)) }
+            changing = []
+        }
         if isOpen, !changing.isEmpty, let from = wholeFilesFrom, now < from {
             if work.isEmpty { return .later(.wholeFileBackOff(until: from)) }
             changing = []

@@ -12,11 +12,12 @@ import Testing
                 let start = UInt64.random(in: 0..<2_000_000, using: &numbers)
                 return ByteRange(start: start, end: start + UInt64.random(in: 1...400_000, using: &numbers))
             })
-        var windows = HealWindows(ranges)
+        let length = HealWindow.bytesMax << UInt64.random(in: 0...3, using: &numbers)
+        var windows = HealWindows(ranges, length: length)
         var pieces: [ByteRange] = []
         var last: UInt64?
         while let window = windows.take() {
-            #expect(window.offset.isMultiple(of: HealWindow.bytesMax), "seed \(seed)")
+            #expect(window.offset.isMultiple(of: length), "seed \(seed)")
             #expect(last.map { $0 < window.offset } ?? true, "seed \(seed)")
             last = window.offset
             pieces += window.pieces

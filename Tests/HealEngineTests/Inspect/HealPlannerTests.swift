@@ -108,6 +108,8 @@ import TranslatorCore
         let k = isOpen ? min(2, s.pending / unit) : 0
         let (off, add) = (s.pending - unit * k, max(0, s.missing - k))
         if off == 0 && add == 0 && !isDirty { return "later close" }
+        // Beyond the text: an epoch that nobody marks ends soon, and is waited for rather than copied twice.
+        if s.refused.isEmpty, isOpen, case .mayBeOpen(until: .some) = s.newest { return "later close" }
         return "whole off \(off) healed +\(add)"
     }
     static func text(_ decision: HealDecision) -> String {
