@@ -31,6 +31,9 @@ struct HealerCommand: AsyncParsableCommand {
     var logLevel = "info"
     @Option(help: "Where log lines go; by default the terminal.")
     var logFile: String?
+    @Option(
+        help: "Gives way to other processes by so much, 0 to 19: copying must not slow down who writes beside it.")
+    var nice: Int32 = 10
     @Flag(help: "Print every option with its value and where that comes from, and leave.")
     var printConfig = false
     @Flag(help: "Check volfile and options, and leave: exit code 2 and one sentence if they cannot be used.")
@@ -68,6 +71,8 @@ struct HealerCommand: AsyncParsableCommand {
             if printConfig { print(configuration.printed, terminator: "") }
             return
         }
+        guard 0...19 ~= nice else { throw DaemonFailure(.configuration, "--nice is from 0 to 19, not \(nice)") }
+        ProcessPriority.giveWay(nice)
         let file: LogFile
         do throws(LogFileError) { file = try LogFile(logFile) } catch { throw DaemonFailure(error) }
         LoggingSystem.bootstrap { _ in LineLogHandler(file, level: Logger.Level(level)) }
