@@ -42,6 +42,9 @@ class Local:
         self.path = os.path.join(folder, "local")
         os.mkdir(self.path)
 
+    def settle(self):
+        pass
+
     def stop(self):
         pass
 
@@ -65,6 +68,9 @@ class CFuse:
         options = "source=%s%s,allow_other,default_permissions" % (back, ",writeback" if writeback else ",cache=auto")
         self.process = subprocess.Popen([program, "-f", "-o", options, self.path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until("passthrough_ll", lambda: mounted(self.path))
+
+    def settle(self):
+        pass
 
     def stop(self):
         subprocess.run(["umount", self.path])
@@ -100,6 +106,9 @@ class GlusterFS:
         wait_until("the GlusterFS mount", lambda: subprocess.run(
             ["mount", "-t", "glusterfs", "127.1.1.1:/bench", self.path], capture_output=True).returncode == 0, seconds=60, pause=1)
 
+    def settle(self):
+        pass
+
     def stop(self):
         subprocess.run(["umount", self.path])
         subprocess.run(["gluster", "--mode=script", "volume", "stop", "bench", "force"], capture_output=True)
@@ -116,8 +125,19 @@ class Bypass:
         self.testbed.start_mount()
         self.path = self.testbed.mount_point
 
+    def settle(self):
+        self.testbed.wait_clean()
+
     def stop(self):
         self.testbed.stop()
+
+
+def settle(system):
+    """What earlier jobs left dirty in the kernel's cache, and the healer's work on it, is not the next job's: kernels
+    drop a file's pages at an open or keep them, as the mount says, and would charge one system and not the other.
+    """
+    subprocess.run(["sync", "-f", system.path], check=True)
+    system.settle()
 
 
 def fio(path, arguments, milliseconds):
@@ -170,6 +190,7 @@ def run(rounds, milliseconds, cache_mode, only=(), without=()):
         for number in range(rounds):
             for job in jobs:
                 for system in systems:
+                    settle(system)
                     work = create_files if job == "create-4k" else (lambda path, ms: fio(path, JOBS[job], ms))
                     figures[system.name, job].append(work(system.path, milliseconds))
             print("round %d of %d done" % (number + 1, rounds), file=sys.stderr, flush=True)
