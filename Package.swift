@@ -57,8 +57,8 @@ let package = Package(
         .target(
             name: "Translators",
             dependencies: [
-                "TranslatorCore", "Checksums", "ReplicaState", "RangeMapping", "CPosix", orderedCollections, heap,
-                deque,
+                "TranslatorCore", "Checksums", "ReplicaState", "RangeMapping", "WireProtocol", "CPosix",
+                orderedCollections, heap, deque,
             ],
             exclude: ["mount"], swiftSettings: swift),
 
@@ -140,7 +140,7 @@ let package = Package(
             name: "TranslatorsTests",
             dependencies: [
                 "LockExerciser", "Translators", "TranslatorCore", "TranslatorTesting", "ReplicaState", "RangeMapping",
-                "Checksums", "CPosix",
+                "WireProtocol", "Checksums", "CPosix",
             ],
             resources: [.copy("Vectors")], swiftSettings: swift),
         .testTarget(
@@ -186,6 +186,11 @@ let package = Package(
                 "volmount", "FuseMount", "FuseProtocol", "Translators", "TranslatorCore", "TranslatorTesting", "CPosix",
                 "DaemonProcess",
             ],
+            swiftSettings: swift),
+        // Against GlusterFS's own brick process.
+        .testTarget(
+            name: "CompatibilityTests",
+            dependencies: ["Translators", "WireProtocol", "TranslatorCore", "TranslatorTesting", "CPosix"],
             swiftSettings: swift),
         // Nanoseconds of the small steps; not a product. `Benchmarks/run micro` builds and runs it.
         .executableTarget(

@@ -67,6 +67,9 @@ static inline int cposix_connect(int fd, const struct sockaddr *address, socklen
 static inline int cposix_bind(int fd, const struct sockaddr *address, socklen_t bytes) {
     return bind(fd, address, bytes);
 }
+static inline int cposix_getsockname(int fd, struct sockaddr *address, socklen_t *bytes) {
+    return getsockname(fd, address, bytes);
+}
 
 static inline long cposix_syscall(long number, long a, long b, long c, long d) { return syscall(number, a, b, c, d); }
 // Credentials and umask of the calling thread alone: the C library's own calls change all threads.

@@ -2,11 +2,11 @@ import CPosix
 import Glibc
 
 /// A program that a test starts, and ends by its process id when the test is done with it.
-final class ChildProcess: Sendable {
-    let pid: pid_t
+public final class ChildProcess: Sendable {
+    public let pid: pid_t
 
     /// Nil when it cannot be started. `held` is a directory that it has open as descriptor 9. Output goes to `log`.
-    init?(_ program: String, _ arguments: [String], holding held: String? = nil, log: String = "/dev/null") {
+    public init?(_ program: String, _ arguments: [String], holding held: String? = nil, log: String = "/dev/null") {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -30,11 +30,12 @@ final class ChildProcess: Sendable {
     }
 
     /// Ends it and waits until it is gone.
-    func stop(_ signal: Int32 = SIGTERM) {
+    public func stop(_ signal: Int32 = SIGTERM) {
         kill(pid, signal)
         var status: Int32 = 0
         waitpid(pid, &status, 0)
     }
 
-    static func isInstalled(_ program: String) -> Bool { access(program, X_OK) == 0 }
+    /// Whether there is such a program, by its path: for `.enabled(if:)`.
+    public static func isInstalled(_ program: String) -> Bool { access(program, X_OK) == 0 }
 }

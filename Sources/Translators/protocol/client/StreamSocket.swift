@@ -1,0 +1,132 @@
+import CPosix
+import Glibc
+import TranslatorCore
+
+/// A connected stream socket that never blocks. Its descriptor is closed at the last reference, so that no other file
+/// can get the number while a thread still sends.
+final class StreamSocket: Sendable {
+    /// What genuine bricks and clients set, so that a peer that vanished is noticed while nothing is sent either.
+    /// Source: GlusterFS `transport.socket.keepalive-time`, `-interval`, `-count`; seconds and probes.
+    private static let keepaliveTime: Int32 = 20, keepaliveInterval: Int32 = 2, keepaliveCount: Int32 = 9
+
+    let descriptor: Int32
+
+    /// Takes over a connected descriptor that does not block.
+    init(adopting descriptor: Int32) { self.descriptor = descriptor }
+    deinit { close(descriptor) }
+
+    /// Both directions end, here and for the peer.
+    func shutDown() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
+    /// Tries every address that the name has, until `limit` is over. Blocks the calling thread.
+    static func connect(to address: BrickAddress, within limit: Duration) throws(BrickUnreachable) -> StreamSocket {
+        let deadline = SystemTimeSource().now() + limit
+        switch address {
+        case .unix(let path):
+            guard let name = unixName(path) else {
+                throw BrickUnreachable(address: address, reason: "the path is longer than a socket's may be")
+            }
+            return try connected(try open(AF_UNIX, for: address), at: name, by: deadline, address)
+        case .tcp(let host, let port, let family):
+            var last = BrickUnreachable(address: address, reason: "the name has no address")
+            for (family, name) in try resolve(host, port, family, for: address) {
+                do throws(BrickUnreachable) {
+                    let socket = try connected(try open(family, for: address), at: name, by: deadline, address)
+                    socket.setTCPOptions()
+                    return socket
+                } catch { last = error }
+            }
+            throw last
+        }
+    }
+
+    private static func open(_ family: Int32, for address: BrickAddress) throws(BrickUnreachable) -> StreamSocket {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let descriptor = socket(family, type, 0)
+        guard descriptor >= 0 else { throw BrickUnreachable(address: address, reason: "\(FopError.last)") }
+        return StreamSocket(adopting: descriptor)
+    }
+
+    /// connect(2) without blocking: writable means decided, SO_ERROR says how.
+    private static func connected(
+        _ socket: StreamSocket, at name: [UInt8], by deadline: MonotonicTime, _ address: BrickAddress
+    ) throws(BrickUnreachable) -> StreamSocket {
+        let failed = name.withUnsafeBytes {
+            cposix_connect(
+                socket.descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
+        }
+        guard failed != 0 else { return socket }
+        guard errno == EINPROGRESS else { throw BrickUnreachable(address: address, reason: "\(FopError.last)") }
+        guard socket.isWritable(by: deadline) else {
+            throw BrickUnreachable(address: address, reason: "no answer in time")
+        }
+        var error: Int32 = 0
+        var bytes = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(socket.descriptor, SOL_SOCKET, SO_ERROR, &error, &bytes)
+        guard error == 0 else { throw BrickUnreachable(address: address, reason: "\(FopError(error))") }
+        return socket
+    }
+
+    private func isWritable(by deadline: MonotonicTime) -> Bool {
+        while true {
+            let left = (deadline - SystemTimeSource().now()).wholeNanoseconds
+            guard left > 0 else { return false }
+            var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            // Rounded up, or the last millisecond is a busy loop.
+            if poll(&entry, 1, Int32(clamping: (left + 999_999) / 1_000_000)) > 0 { return true }
+        }
+    }
+
+    private func setTCPOptions() {
+        let tcp = Int32(IPPROTO_TCP)
+        set(tcp, TCP_NODELAY, 1)
+        set(SOL_SOCKET, SO_KEEPALIVE, 1)
+        set(tcp, TCP_KEEPIDLE, Self.keepaliveTime)
+        set(tcp, TCP_KEEPINTVL, Self.keepaliveInterval)
+        set(tcp, TCP_KEEPCNT, Self.keepaliveCount)
+    }
+
+    private func set(_ level: Int32, _ option: Int32, _ value: Int32) {
+        var value = value
+        setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    /// A `sockaddr_un`; nil for a path that does not fit with its NUL.
+    private static func unixName(_ path: String) -> [UInt8]? {
+        var name = sockaddr_un()
+        name.sun_family = sa_family_t(AF_UNIX)
+        let fits = withUnsafeMutableBytes(of: &name.sun_path) { place in
+            guard path.utf8.count < place.count else { return false }
+            place.copyBytes(from: path.utf8)
+            return true
+        }
+        return fits ? withUnsafeBytes(of: name) { Array($0) } : nil
+    }
+
+    private static func resolve(
+        _ host: String, _ port: UInt16, _ family: BrickAddress.Family, for address: BrickAddress
+    ) throws(BrickUnreachable) -> [(family: Int32, name: [UInt8])] {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_family =
+            switch family {
+            case .any: AF_UNSPEC
+            case .inet: AF_INET
+            case .inet6: AF_INET6
+            }
+        var found: UnsafeMutablePointer<addrinfo>?
+        let failed = getaddrinfo(host, String(port), &hints, &found)
+        guard failed == 0 else {
+            throw BrickUnreachable(address: address, reason: String(cString: gai_strerror(failed)))
+        }
+        defer { freeaddrinfo(found) }
+        var names: [(family: Int32, name: [UInt8])] = []
+        var next = found
+        while let entry = next?.pointee {
+            let name = UnsafeRawBufferPointer(start: entry.ai_addr, count: Int(entry.ai_addrlen))
+            names.append((entry.ai_family, Array(name)))
+            next = entry.ai_next
+        }
+        return names
+    }
+}

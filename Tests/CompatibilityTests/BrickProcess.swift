@@ -1,0 +1,140 @@
+import CPosix
+import Glibc
+import Testing
+import TranslatorCore
+import TranslatorTesting
+
+@testable import Translators
+
+/// A genuine `glusterfsd` on a directory of its own, without glusterd; ended when the object goes.
+final class BrickProcess {
+    private static let program = "/usr/sbin/glusterfsd"
+    /// What the suites here need, for `.enabled(if:)`.
+    static let isAvailable = ChildProcess.isInstalled(program) && TemporaryDirectory.allowsTrustedXattrs
+    static let needs: Comment = "needs root, trusted xattrs and glusterfs-server"
+
+    /// Whether this machine has ::1.
+    static let hasInet6: Bool = {
+        let number = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(number) }
+        var name = sockaddr_in6()
+        (name.sin6_family, name.sin6_addr) = (sa_family_t(AF_INET6), in6addr_loopback)
+        return withUnsafePointer(to: &name) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                cposix_bind(number, $0, socklen_t(MemoryLayout<sockaddr_in6>.size)) == 0
+            }
+        }
+    }()
+
+    enum Listen {
+        case inet, inet6, unix
+    }
+
+    let scratch = TemporaryDirectory("brick")
+    let directory: String
+    let address: BrickAddress
+    private var child: ChildProcess?
+
+    init(_ listen: Listen = .inet) throws {
+        directory = scratch.subdirectory("b")
+        // features/index wants it there before storage/posix makes it.
+        _ = scratch.subdirectory("b/.glusterfs")
+        let options: String
+        switch listen {
+        case .inet, .inet6:
+            let host = listen == .inet ? "127.1.1.1" : "::1"
+            let port = try Self.freePort()
+            address = .tcp(host: host, port: port)
+            options = """
+                    option transport-type tcp
+                    option transport.address-family \(listen == .inet ? "inet" : "inet6")
+                    option transport.socket.bind-address \(host)
+                    option transport.socket.listen-port \(port)
+                """
+        case .unix:
+            let path = scratch.appending("s")
+            address = .unix(path: path)
+            options = """
+                    option transport-type unix
+                    option transport.socket.listen-path \(path)
+                """
+        }
+        try Self.write(volfile(options), to: scratch.appending("brick.vol"))
+        try start()
+    }
+    deinit { kill() }
+
+    /// Starts it, again after `kill`. It takes connections a little later.
+    func start() throws {
+        let started: ChildProcess = try #require(
+            ChildProcess(
+                Self.program,
+                [
+                    "-N", "-f", scratch.appending("brick.vol"), "-l", scratch.appending("brick.log"), "-p",
+                    scratch.appending("brick.pid"),
+                ]))
+        child = started
+    }
+
+    /// kill -9, and waits until it is gone.
+    func kill() {
+        child?.stop(SIGKILL)
+        child = nil
+    }
+
+    /// SIGSTOP, SIGCONT.
+    func send(_ signal: Int32) throws { _ = Glibc.kill(try #require(child).pid, signal) }
+
+    private func volfile(_ server: String) -> String {
+        """
+        volume posix
+            type storage/posix
+            option directory \(directory)
+        end-volume
+        volume locks
+            type features/locks
+            subvolumes posix
+        end-volume
+        volume index
+            type features/index
+            option index-base \(directory)/.glusterfs/indices
+            option xattrop-dirty-watchlist trusted.afr.dirty
+            option xattrop-pending-watchlist trusted.afr.
+            subvolumes locks
+        end-volume
+        volume \(directory)
+            type debug/io-stats
+            subvolumes index
+        end-volume
+        volume server
+            type protocol/server
+            option auth.addr.\(directory).allow *
+        \(server)
+            subvolumes \(directory)
+        end-volume
+
+        """
+    }
+
+    private static func write(_ text: String, to path: String) throws {
+        let number = cposix_open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        defer { close(number) }
+        try #require(Glibc.write(number, text, text.utf8.count) == text.utf8.count, "cannot write \(path)")
+    }
+
+    /// One that nobody listens on now, by asking for port 0.
+    private static func freePort() throws -> UInt16 {
+        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(number) }
+        var name = sockaddr_in()
+        name.sin_family = sa_family_t(AF_INET)
+        var bytes = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &name) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                cposix_bind(number, $0, bytes) == 0 && cposix_getsockname(number, $0, &bytes) == 0
+            }
+        }
+        try #require(isBound)
+        return UInt16(bigEndian: name.sin_port)
+    }
+}
