@@ -12,6 +12,7 @@ public enum InTreeTranslators {
         BypassTranslator.self,
         IndexTranslator.self,
         LocksTranslator.self,
+        ClientTranslator.self,
         PosixTranslator.self,
     ]
     public static let registry = TranslatorRegistry(all)

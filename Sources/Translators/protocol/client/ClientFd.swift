@@ -1,0 +1,34 @@
+import Synchronization
+import TranslatorCore
+import WireProtocol
+
+/// What `protocol/client` hangs on an open file or directory: its number on the brick, and what opens it again.
+final class ClientFd: Sendable {
+    private struct State {
+        var number: Int64
+        /// Of the connection that the number belongs to.
+        var generation: UInt64
+        var hasHeldLocks = false
+    }
+    let inode: Inode
+    let flags: OpenFlags
+    private let state: Mutex<State>
+
+    init(_ fd: Fd, number: Int64, generation: UInt64) {
+        (inode, flags) = (fd.inode, fd.flags)
+        state = Mutex(State(number: number, generation: generation))
+    }
+
+    /// Nil when it is not open on that connection.
+    func number(on generation: UInt64) -> Int64? {
+        state.withLock { $0.generation == generation ? $0.number : nil }
+    }
+
+    func reopened(as number: Int64, on generation: UInt64) {
+        state.withLock { ($0.number, $0.generation) = (number, generation) }
+    }
+
+    /// POSIX locks were taken through it; they are not taken again on another connection.
+    var hasHeldLocks: Bool { state.withLock { $0.hasHeldLocks } }
+    func tookLock() { state.withLock { $0.hasHeldLocks = true } }
+}

@@ -1,0 +1,61 @@
+import TranslatorCore
+import WireProtocol
+
+extension ClientTranslator {
+    public func writev(_ request: WriteRequest, in frame: Frame) async throws(FopError) -> WriteReply {
+        let (brick, number) = try reach(request.fd, isByGfidToo: true)
+        return try await brick.write(WriteArguments(request, fd: number), request.payload, in: frame)
+    }
+    public func truncate(_ request: TruncateRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
+        let (brick, number) = try reach(request.target)
+        return try await brick.call(TruncateArguments(request, fd: number), in: frame).result.attributesReply()
+    }
+    public func flush(_ request: FlushRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        let (brick, number) = try reach(request.fd)
+        return try await brick.call(FlushArguments(request, fd: number), in: frame).result.doneReply()
+    }
+    public func fsync(_ request: FsyncRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
+        let (brick, number) = try reach(request.fd, isByGfidToo: true)
+        return try await brick.call(FsyncArguments(request, fd: number), in: frame).result.attributesReply()
+    }
+    public func setxattr(_ request: SetxattrRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        let (brick, number) = try reach(request.target)
+        return try await brick.call(SetxattrArguments(request, fd: number), in: frame).result.doneReply()
+    }
+    public func removexattr(_ request: RemovexattrRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        let (brick, number) = try reach(request.target)
+        return try await brick.call(RemovexattrArguments(request, fd: number), in: frame).result.doneReply()
+    }
+    public func xattrop(_ request: XattropRequest, in frame: Frame) async throws(FopError) -> XattropReply {
+        let (brick, number) = try reach(request.target, isByGfidToo: true)
+        return try await brick.call(XattropArguments(request, fd: number), in: frame).result.xattropReply()
+    }
+    public func setattr(_ request: SetattrRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
+        let (brick, number) = try reach(request.target)
+        return try await brick.call(
+            SetattrArguments(request, fd: number), in: frame, timeFlags: TimeFlags(setattr: request.valid)
+        ).result.attributesReply()
+    }
+    public func fallocate(_ request: FallocateRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
+        let (brick, number) = try reach(request.fd)
+        return try await brick.call(FallocateArguments(request, fd: number), in: frame).result.attributesReply()
+    }
+    public func discard(_ request: DiscardRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
+        let (brick, number) = try reach(request.fd)
+        return try await brick.call(DiscardArguments(request, fd: number), in: frame).result.attributesReply()
+    }
+    public func zerofill(_ request: ZerofillRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
+        let (brick, number) = try reach(request.fd)
+        let arguments = try DiscardArguments(request, fd: number)
+        return try await brick.call(arguments, in: frame).result.attributesReply()
+    }
+    public func copyFileRange(
+        _ request: CopyFileRangeRequest, in frame: Frame
+    ) async throws(FopError) -> CopyFileRangeReply {
+        let (brick, source) = try reach(request.source)
+        let (same, sink) = try reach(request.sink)
+        guard same === brick else { throw .notConnected }
+        let arguments = CopyFileRangeArguments(request, source: source, sink: sink)
+        return try await brick.call(arguments, in: frame).result.copyFileRangeReply()
+    }
+}

@@ -1,0 +1,131 @@
+import Synchronization
+import TranslatorCore
+import WireProtocol
+
+/// `protocol/client`: a brick on the other side of a connection. Every fop is a call on GlusterFS's wire; while the
+/// brick cannot be reached each is ENOTCONN.
+///
+/// States: down → up → down, … until `stop`. It comes up when SETVOLUME has succeeded, the brick's storage works, and
+/// every file that was open is open again; it goes down with the connection: every lock held there is gone then.
+/// Parents hear both, and the brick's notices of contention. Source: GlusterFS `protocol/client`, gluster-wire.md §4.
+public final class ClientTranslator: Translator {
+    public static let type: TranslatorType = "protocol/client"
+    public static let summary = "Reaches a brick over the network as a GlusterFS client does."
+    public static let needs: SubvolumeNeed = .none
+
+    /// A connection that serves. `generation` tells it from those before: fd numbers belong to one.
+    struct Session: Sendable {
+        let brick: BrickConnection
+        let generation: UInt64
+    }
+    struct State: Sendable {
+        var session: Session?
+        /// Of the session, or of the last one.
+        var generation: UInt64 = 0
+        /// The open files, to be opened again.
+        var open: [ObjectIdentifier: ClientFd] = [:]
+        var isStopped = false
+        /// The connection under way or up, to close at the stop.
+        var connection: BrickConnection?
+        var keeper: Task<Void, Never>?
+    }
+
+    public let volume: Volume
+    let settings: ClientSettings
+    let state = Mutex(State())
+    /// The generation of which parents were told that it is up; nil: down. Held while they are told.
+    let told = Mutex<UInt64?>(nil)
+
+    public init(_ volume: Volume) throws(VolfileError) {
+        self.volume = volume
+        settings = try ClientSettings(volume)
+    }
+
+    /// Whether fops are served now.
+    public var isUp: Bool { state.withLock { $0.session != nil } }
+
+    /// Returns when the first attempt to connect has ended, well or not; it goes on trying.
+    public func start() async throws(VolfileError) {
+        await withCheckedContinuation { (tried: CheckedContinuation<Void, Never>) in
+            let keeper = Task(executorPreference: volume.environment.executor) { [self] in
+                await keepConnected { tried.resume() }
+            }
+            state.withLock { $0.keeper = keeper }
+        }
+    }
+
+    public func stop() async {
+        let (connection, keeper) = state.withLock { state in
+            (state.isStopped, state.session) = (true, nil)
+            return (state.connection, state.keeper)
+        }
+        keeper?.cancel()
+        connection?.close(because: "this side stops")
+        await keeper?.value
+        state.withLock { ($0.open, $0.keeper) = ([:], nil) }
+    }
+
+    public func dump() -> StateDump? {
+        let (session, open) = state.withLock { ($0.session, $0.open.count) }
+        return StateDump([
+            ("address", .text(session?.brick.settings.address.description ?? settings.description)),
+            ("remote-subvolume", .text(settings.brick)), ("up", .flag(session != nil)),
+            ("open-files", .integer(Int64(open))), ("calls", .integer(Int64(session?.brick.callCount ?? 0))),
+        ])
+    }
+}
+
+// How a fop gets there.
+extension ClientTranslator {
+    /// The connection. ENOTCONN while there is none.
+    func brick() throws(FopError) -> BrickConnection { try session().brick }
+
+    func session() throws(FopError) -> Session {
+        guard let session = state.withLock({ $0.session }) else { throw .notConnected }
+        return session
+    }
+
+    /// The connection, and the number that `fd` has there. A file that is not open there is reached by its gfid where
+    /// `isByGfidToo`: READ, WRITE, FSYNC, INODELK and XATTROP, unless it has POSIX locks, which were lost then;
+    /// everything else is EBADFD. Source: gluster-wire.md §4.5.
+    func reach(_ fd: Fd, isByGfidToo: Bool = false) throws(FopError) -> (brick: BrickConnection, number: Int64) {
+        let session = try session()
+        if fd.isAnonymous { return (session.brick, RemoteFd.anonymousNumber) }
+        let context: ClientFd? = fd.contexts.context(at: slot)
+        if let number = context?.number(on: session.generation) { return (session.brick, number) }
+        guard isByGfidToo, context?.hasHeldLocks != true else { throw .badFileState }
+        return (session.brick, RemoteFd.anonymousNumber)
+    }
+
+    func reach(
+        _ target: FopTarget, isByGfidToo: Bool = false
+    ) throws(FopError) -> (brick: BrickConnection, number: Int64) {
+        switch target {
+        case .inode: (try brick(), RemoteFd.noNumber)
+        case .fd(let fd): try reach(fd, isByGfidToo: isByGfidToo)
+        }
+    }
+
+    /// `fd` was opened on `session` as `number`. ENOTCONN when that one is gone meanwhile, and the open file with it.
+    func opened(_ fd: Fd, as number: Int64, on session: Session) throws(FopError) {
+        let context = ClientFd(fd, number: number, generation: session.generation)
+        let isCurrent = state.withLock { state in
+            guard state.session?.generation == session.generation else { return false }
+            state.open[ObjectIdentifier(fd)] = context
+            return true
+        }
+        guard isCurrent else { throw .notConnected }
+        fd.contexts.set(context, at: slot)
+    }
+
+    public func release(_ fd: Fd) async { await close(fd) }
+    public func releasedir(_ fd: Fd) async { await close(fd) }
+
+    private func close(_ fd: Fd) async {
+        let (context, session) = state.withLock { ($0.open.removeValue(forKey: ObjectIdentifier(fd)), $0.session) }
+        guard let context, let session, let number = context.number(on: session.generation) else { return }
+        let arguments = FlushArguments(releasing: fd, number: number)
+        // The brick closes it with the connection if this does not get there.
+        _ = try? await session.brick.call(arguments, in: Frame(caller: .root))
+    }
+}

@@ -1,0 +1,245 @@
+import CPosix
+import Glibc
+import Synchronization
+import Testing
+import TranslatorCore
+import TranslatorTesting
+
+@testable import Translators
+
+/// `protocol/client` on GlusterFS's own brick process.
+@Suite(.serialized, .enabled(if: BrickProcess.isAvailable, BrickProcess.needs))
+struct ClientTranslatorTests {
+    /// A client in a graph, below a translator that hears what it tells.
+    private final class Scene: Sendable {
+        let graph: Graph
+        let client: ClientTranslator
+        let listener: Listener
+        let frame = Frame(caller: .root)
+        let root = Inode(gfid: .root, type: .directory)
+
+        init(_ brick: BrickProcess, waits: Bool = true) async throws {
+            guard case .tcp(let host, let port, _) = brick.address else { fatalError("a TCP brick is needed") }
+            let volfile = """
+                volume client
+                    type protocol/client
+                    option remote-host \(host)
+                    option remote-port \(port)
+                    option remote-subvolume \(brick.directory)
+                end-volume
+                volume listener
+                    type test/listener
+                    subvolumes client
+                end-volume
+
+                """
+            graph = try Graph(
+                Volfile(volfile, file: "test.vol"),
+                registry: TranslatorRegistry([ClientTranslator.self, Listener.self]),
+                environment: GraphEnvironment(log: .silent))
+            client = try #require(graph["client"] as? ClientTranslator)
+            listener = try #require(graph.top as? Listener)
+            try await graph.start()
+            let client = client
+            guard waits else { return }
+            try #require(await eventually(within: .seconds(30)) { client.isUp }, "the brick did not come up")
+        }
+
+        func create(_ name: String) async throws -> Fd {
+            let fd = Fd(inode: Inode(gfid: .random(), type: .regular), flags: .readWrite)
+            let entry = NewEntry(parent: root, name: EntryName(name), inode: fd.inode)
+            _ = try await client.create(CreateRequest(entry: entry, fd: fd, mode: 0o640), in: frame)
+            return fd
+        }
+        func write(_ text: String, to fd: Fd, at offset: UInt64) async throws {
+            let bytes = Array(text.utf8)
+            let draft = graph.environment.pool.draft(bytes: bytes.count)
+            draft.bytes.copyBytes(from: bytes)
+            let payload = Payload(draft.freeze(count: bytes.count))
+            let reply = try await client.writev(WriteRequest(fd: fd, offset: offset, payload: payload), in: frame)
+            #expect(reply.bytes == bytes.count)
+        }
+        func read(_ fd: Fd) async throws -> String {
+            let reply = try await client.readv(ReadRequest(fd: fd, offset: 0, bytes: 4096), in: frame)
+            return String(decoding: reply.payload.copiedBytes(), as: UTF8.self)
+        }
+        func lock(_ command: LockCommand, _ target: FopTarget, as frame: Frame) async throws {
+            let request = InodelkRequest(target, domain: "d", command: command, range: .whole)
+            _ = try await client.inodelk(request, in: frame)
+        }
+    }
+
+    /// Remembers what it was told.
+    private final class Listener: Translator {
+        static let type: TranslatorType = "test/listener"
+        static let needs: SubvolumeNeed = .exactly(1)
+        let volume: Volume
+        private let events = Mutex<[String]>([])
+        init(_ volume: Volume) { self.volume = volume }
+        func notify(_ event: GraphEvent, from subvolume: any Translator) {
+            events.withLock { $0.append("\(event)") }
+        }
+        var heard: [String] { events.withLock { $0 } }
+    }
+
+    private static func xattr(_ name: String, at path: String) -> [UInt8]? {
+        var value = [UInt8](repeating: 0, count: 256)
+        let count = lgetxattr(path, name, &value, value.count)
+        return count < 0 ? nil : Array(value.prefix(count))
+    }
+
+    @Test func `what fops do is on the brick's disk, and what they answer is what is there`() async throws {
+        let brick = try BrickProcess()
+        let scene = try await Scene(brick)
+        let (client, frame, root) = (scene.client, scene.frame, scene.root)
+        let path = brick.directory + "/file"
+        let fd = try await scene.create("file")
+        let target = FopTarget.inode(fd.inode)
+        try await scene.write("hello, brick", to: fd, at: 0)
+        #expect(try await scene.read(fd) == "hello, brick")
+
+        let cut = try await client.truncate(TruncateRequest(.fd(fd), size: 5), in: frame)
+        #expect((cut.attributes.pre.size, cut.attributes.post.size) == (12, 5))
+        #expect(try await scene.read(fd) == "hello")
+        _ = try await client.setxattr(SetxattrRequest(target, xattrs: ["user.x": [1, 2]]), in: frame)
+        #expect(Self.xattr("user.x", at: path) == [1, 2])
+        #expect(
+            try await client.getxattr(GetxattrRequest(.fd(fd), name: "user.x"), in: frame).xattrs == ["user.x": [1, 2]])
+        _ = try await client.removexattr(RemovexattrRequest(target, names: ["user.x"]), in: frame)
+        await #expect(throws: FopError.noData) {
+            _ = try await client.getxattr(GetxattrRequest(target, name: "user.x"), in: frame)
+        }
+        let key = "trusted.afr.vol-client-1"
+        let delta: [UInt8] = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2]
+        for _ in 1...2 {
+            _ = try await client.xattrop(XattropRequest(.fd(fd), values: [key: delta]), in: frame)
+        }
+        #expect(Self.xattr(key, at: path) == [0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 4])
+        let sum = try await client.rchecksum(RchecksumRequest(fd: fd, offset: 0, bytes: 100), in: frame)
+        // Adler-32 of "hello" with both sums begun at 0.
+        #expect(sum.weak == 0x0627_0214)
+        #expect(try await client.fsync(FsyncRequest(fd: fd, dataOnly: false), in: frame).attributes.post.size == 5)
+        var mode = Iatt()
+        mode.mode = 0o100600
+        _ = try await client.setattr(SetattrRequest(target, iatt: mode, valid: .mode), in: frame)
+        #expect(try await client.stat(StatRequest(.fd(fd)), in: frame).iatt.mode & 0o7777 == 0o600)
+        var status = Glibc.stat()
+        #expect(lstat(path, &status) == 0)
+        #expect((status.st_size, status.st_mode & 0o7777) == (5, 0o600))
+
+        let directory = Fd(inode: root, flags: .directory)
+        _ = try await client.opendir(OpendirRequest(fd: directory), in: frame)
+        let listing = try await client.readdirp(ReaddirRequest(fd: directory, offset: 0, bytes: 4096), in: frame)
+        let entry = listing.entries.first { $0.name == EntryName("file") }
+        #expect(entry?.iatt?.gfid == fd.inode.gfid)
+        await client.releasedir(directory)
+        _ = try await client.rename(
+            RenameRequest(oldParent: root, oldName: "file", newParent: root, newName: "moved"), in: frame)
+        #expect(
+            try await client.lookup(LookupRequest(.name("moved", parent: root)), in: frame).iatt.gfid == fd.inode.gfid)
+        _ = try await client.unlink(UnlinkRequest(parent: root, name: "moved"), in: frame)
+        await #expect(throws: FopError.noEntry) {
+            _ = try await client.lookup(LookupRequest(.name("moved", parent: root)), in: frame)
+        }
+        // Open still.
+        #expect(try await scene.read(fd) == "hello")
+        await client.release(fd)
+        await scene.graph.stop()
+    }
+
+    @Test func `locks exclude another client, and the holder's parents hear of who waits`() async throws {
+        let brick = try BrickProcess()
+        let holder = try await Scene(brick), waiter = try await Scene(brick)
+        let fd = try await holder.create("file")
+        let target = FopTarget.inode(fd.inode)
+        try await holder.lock(.acquire, target, as: holder.frame)
+        await #expect(throws: FopError.tryAgain) { try await waiter.lock(.tryAcquire, target, as: waiter.frame) }
+        let wait = Task { try await waiter.lock(.acquire, target, as: waiter.frame) }
+        #expect(await eventually { holder.listener.heard.contains { $0.hasPrefix("inodelkContention") } })
+        try await holder.lock(.release, target, as: holder.frame)
+        try await wait.value
+        for scene in [holder, waiter] { await scene.graph.stop() }
+    }
+
+    @Test func `a brick that dies and comes back is gone on with, its files open again and its locks gone`()
+        async throws
+    {
+        let brick = try BrickProcess()
+        let scene = try await Scene(brick), other = try await Scene(brick)
+        // Numbers begin at 0 again: two files, so that old ones would be wrong ones.
+        let first = try await scene.create("first"), second = try await scene.create("second")
+        try await scene.write("one", to: first, at: 0)
+        try await scene.write("two", to: second, at: 0)
+        await scene.client.release(first)
+        let target = FopTarget.inode(second.inode)
+        try await scene.lock(.acquire, target, as: scene.frame)
+        let wait = Task { try await other.lock(.acquire, target, as: other.frame) }
+        #expect(await eventually { !scene.listener.heard.filter { $0.hasPrefix("inodelkContention") }.isEmpty })
+        brick.kill()
+        await #expect(throws: FopError.notConnected) { try await wait.value }
+        #expect(await eventually { !scene.client.isUp })
+        await #expect(throws: FopError.notConnected) { _ = try await scene.read(second) }
+        try brick.start()
+        #expect(await eventually(within: .seconds(30)) { scene.client.isUp && other.client.isUp })
+        let wanted = ["subvolumeUp", "subvolumeDown", "subvolumeUp"]
+        #expect(await eventually { scene.listener.heard.filter { !$0.hasPrefix("inodelk") } == wanted })
+        // By its number: rchecksum goes through an open file only.
+        let sum = try await scene.client.rchecksum(RchecksumRequest(fd: second, offset: 0, bytes: 3), in: scene.frame)
+        #expect(sum.strong.count == 32)
+        try await scene.write("2", to: second, at: 0)
+        #expect(try await scene.read(second) == "2wo")
+        try await other.lock(.tryAcquire, target, as: other.frame)
+        for scene in [scene, other] { await scene.graph.stop() }
+    }
+
+    @Test func `a file that cannot be opened again is no other one`() async throws {
+        // Goal: no number of the dead process is used. Method: remove the first of two open files while the brick is
+        // dead, so that the new process gives its number to the other.
+        let brick = try BrickProcess()
+        let scene = try await Scene(brick)
+        let first = try await scene.create("first"), second = try await scene.create("second")
+        try await scene.write("second", to: second, at: 0)
+        brick.kill()
+        #expect(await eventually { !scene.client.isUp })
+        let gfid = "\(first.inode.gfid)"
+        #expect(unlink("\(brick.directory)/.glusterfs/\(gfid.prefix(2))/\(gfid.dropFirst(2).prefix(2))/\(gfid)") == 0)
+        #expect(unlink(brick.directory + "/first") == 0)
+        try brick.start()
+        #expect(await eventually(within: .seconds(30)) { scene.client.isUp })
+        await #expect(throws: FopError.badFileState) {
+            _ = try await scene.client.truncate(TruncateRequest(.fd(first), size: 0), in: scene.frame)
+        }
+        await #expect(throws: FopError.self) { try await scene.write("first", to: first, at: 0) }
+        #expect(try await scene.read(second) == "second")
+        await scene.graph.stop()
+    }
+
+    @Test func `a file that was never opened is read by its gfid, and cannot be flushed`() async throws {
+        let brick = try BrickProcess()
+        let scene = try await Scene(brick)
+        let made = try await scene.create("file")
+        try await scene.write("text", to: made, at: 0)
+        let unopened = Fd(inode: made.inode, flags: .readWrite)
+        #expect(try await scene.read(unopened) == "text")
+        await #expect(throws: FopError.badFileState) {
+            _ = try await scene.client.flush(FlushRequest(fd: unopened), in: scene.frame)
+        }
+        #expect(try await scene.read(.anonymous(made.inode)) == "text")
+        await scene.graph.stop()
+    }
+
+    @Test func `without a brick the graph starts, and comes up with it`() async throws {
+        let brick = try BrickProcess()
+        brick.kill()
+        let scene = try await Scene(brick, waits: false)
+        let root = LookupRequest(.inode(scene.root))
+        await #expect(throws: FopError.notConnected) { _ = try await scene.client.lookup(root, in: scene.frame) }
+        #expect(scene.listener.heard == [])
+        try brick.start()
+        #expect(await eventually(within: .seconds(30)) { scene.client.isUp })
+        #expect(try await scene.client.lookup(root, in: scene.frame).iatt.gfid == .root)
+        #expect(await eventually { scene.listener.heard == ["subvolumeUp"] })
+        await scene.graph.stop()
+        #expect(!scene.client.isUp)
+    }
+}
