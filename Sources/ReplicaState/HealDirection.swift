@@ -15,10 +15,11 @@ public enum HealDirection: Equatable, Sendable {
 
 extension HealDirection {
     /// For the content of a regular file. `iatts` in replica order; `local` is a replica to prefer as source, one whose
-    /// brick is on this machine.
+    /// brick is on this machine. `target`, that of bypass writers, is preferred among unaccused copies of one size,
+    /// whatever the others witness: only its counts tell of epochs, and no heal begins while it is no source.
     public static func data(
         _ matrix: PendingMatrix, iatts: [Iatt], quorum: QuorumRule, local: Int? = nil,
-        policy: FavoriteChildPolicy = .none
+        policy: FavoriteChildPolicy = .none, target: Int? = nil
     ) -> HealDirection {
         precondition(iatts.count == matrix.replicas.count)
         var roles = HealRoles(matrix, .data, quorum: quorum)
@@ -31,8 +32,8 @@ extension HealDirection {
         let differ = Set(sources.map { iatts[$0].size }).count > 1
         if differ || sources.contains(where: { roles.witness[$0] > 0 }) {
             let best = sources.max { a, b in
-                (iatts[a].size, roles.witness[a], iatts[a].ctime.seconds, a)
-                    < (iatts[b].size, roles.witness[b], iatts[b].ctime.seconds, b)
+                (iatts[a].size, a == target ? 1 : 0, roles.witness[a], iatts[a].ctime.seconds, a)
+                    < (iatts[b].size, b == target ? 1 : 0, roles.witness[b], iatts[b].ctime.seconds, b)
             }
             roles.isSource = matrix.replicas.map { $0 == best }
         }

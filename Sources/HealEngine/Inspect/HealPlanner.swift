@@ -21,12 +21,12 @@ struct HealPlanner: Sendable {
         wholeFilesFrom: MonotonicTime? = nil
     ) -> HealDecision {
         let accusers = facts.accusers
+        let target = accusers.count == 1 && facts.involvesBypass(accusers[0]) ? accusers[0] : nil
         let direction = HealDirection.data(
-            facts.matrix, iatts: facts.iatts, quorum: quorum, local: local, policy: favorite)
+            facts.matrix, iatts: facts.iatts, quorum: quorum, local: local, policy: favorite, target: target)
         guard facts.matrix.isPending(.data) || facts.sizesDiffer else { return .clean }
 
-        if accusers.count == 1, facts.involvesBypass(accusers[0]) {
-            let target = accusers[0]
+        if let target {
             guard facts.markRefused.isSubset(of: [target]) else { return .later(.epochElsewhere) }
             if case .splitBrain = direction { return splitBrain(facts) }
             guard case .copy(_, let sources, let sinks) = direction else { return .noSink }
