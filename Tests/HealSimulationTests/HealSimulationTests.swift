@@ -3,6 +3,18 @@ import Testing
 
 /// The whole heal protocol under faults, by seeds. `SIMULATION_SEEDS=2000` runs more of them, `SIMULATION_SEED=17` one,
 /// with every fop in its history.
+///
+/// Rules of DESIGN §3, and what fails when one is taken out:
+///
+/// | rule | seeds of 1…60, or a test |
+/// | --- | --- |
+/// | a mark before the first write | nearly all |
+/// | a record in the journal before its data | 11, 13, 20 |
+/// | only counts that were inspected are taken off | most |
+/// | every replica is inspected | FileHealTests, "split-brain, a missing copy and different types are left alone" |
+/// | the source is synced before the copy | 25, 55, 57; FileHealTests, "what marks stand for is on disk before they go" |
+/// | a range is locked while it is copied | 43, 48 |
+/// | sinks are synced before marks go | 27, 40; the same test of FileHealTests |
 @Suite(.serialized) struct HealSimulationTests {
     private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
     static let seeds: ClosedRange<UInt64> =

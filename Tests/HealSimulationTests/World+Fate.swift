@@ -10,10 +10,10 @@ extension World {
             await sleep(milliseconds: executor.happens(50) ? 1..<150 : 50..<1_500)
             if isEnding || violation != nil { return }
             switch executor.number(in: 0..<100) {
-            case ..<9: if let writer, writer.isAlive { kill(writer) }
+            case ..<9: soon { self.writerDies() }
             case ..<12: if let client, client.isAlive { kill(client) }
-            case ..<24: healerDies()
-            case ..<34: await outage()
+            case ..<24: soon { self.healerDies() }
+            case ..<34: soon { self.outage() }
             case ..<40: await writerLosesReplica()
             case ..<46: await healerLosesReplica()
             case ..<70: failFop()
@@ -23,6 +23,14 @@ extension World {
             }
         }
     }
+
+    /// Now, or right after one of the next changes.
+    private func soon(_ what: @escaping () -> Void) {
+        if executor.happens(40) { return what() }
+        ambush = (executor.number(in: 1..<8), what)
+    }
+
+    private func writerDies() { if let writer, writer.isAlive { kill(writer) } }
 
     private func healerDies() {
         if let healer = healers.first(where: \.isAlive), executor.happens(80) { kill(healer) }
@@ -46,7 +54,7 @@ extension World {
     }
 
     /// A brick is away for a while, with its machine or without.
-    private func outage() async {
+    private func outage() {
         let replica = executor.number(in: all)
         guard mayGo(replica) else { return }
         down = replica

@@ -1,4 +1,5 @@
 import HealEngine
+import HealProtocol
 import TranslatorCore
 import TranslatorTesting
 import Translators
@@ -109,6 +110,8 @@ extension World {
         for number in reads.keys where reads[number]!.slot == slot { reads[number]!.values.insert(value) }
     }
     private func done(_ value: UInt8, _ slot: Int, by mount: SimulatedMount) {
+        // A process that is dead tells nobody.
+        guard mount.isAlive else { return }
         note("\(mount.name) wrote \(value) to slot \(slot)")
         oracle.wrote(value, to: slot)
         if mount.journal == nil { clientWrote[slot] = now }
@@ -122,6 +125,7 @@ extension World {
         oracle.beginTruncate(to: size)
         do {
             _ = try await mount.top.truncate(TruncateRequest(.fd(fd), size: UInt64(size)), in: frame)
+            guard mount.isAlive else { return }
             oracle.truncated(to: size)
             note("\(mount.name) truncated to \(size)")
         } catch { note("\(mount.name): truncate: \(error)") }
@@ -140,6 +144,7 @@ extension World {
         let point = oracle.syncPoint()
         do {
             _ = try await mount.top.fsync(FsyncRequest(fd: fd, dataOnly: true), in: frame)
+            guard mount.isAlive else { return }
             oracle.synced(point)
             note("\(mount.name) synced")
         } catch { note("\(mount.name): fsync: \(error)") }
@@ -163,7 +168,7 @@ extension World {
             let request = ReadRequest(
                 fd: fd, offset: UInt64(SlottedFile.offset(slot)), bytes: SlottedFile.slotBytes)
             let bytes = try await mount.top.readv(request, in: frame).payload.copiedBytes()
-            guard losses == lossCount, let allowed = reads[number] else { return }
+            guard mount.isAlive, losses == lossCount, let allowed = reads[number] else { return }
             if let objection = Self.objection(to: bytes, allowed.values, mayEnd: allowed.mayEnd) {
                 broken("\(mount.name) read \(objection) from slot \(slot)")
             }
@@ -175,6 +180,19 @@ extension World {
         guard bytes.count == SlottedFile.slotBytes else { return "\(bytes.count) bytes" }
         guard let value = SlottedFile.value(bytes) else { return "torn bytes" }
         return allowed.contains(value) ? nil : "\(value), where \(allowed.sorted()) may be,"
+    }
+
+    /// What the healers have to say of it.
+    private func queues() async -> String {
+        var words: [String] = []
+        for healer in healers {
+            let desk = ControlDesk(
+                healer.pipeline,
+                surroundings: { HealSurroundings(volume: "vol", volumeID: .root, healer: .root) })
+            guard case .queue(let files, _) = await desk.answer(.queue(filesMax: 1)) else { continue }
+            words.append("\(healer.name): \(files.map { "\($0.state) \($0.note)" })")
+        }
+        return words.joined(separator: ", ")
     }
 
     /// Nothing goes wrong any more; all copies become equal, and nothing acknowledged is missing in them.
@@ -200,7 +218,7 @@ extension World {
             if rewrites.isMultiple(of: 10) { await write(0, through: writer) }
         }
         guard violation == nil else { return }
-        guard isHealed else { return broken("it is never healed: \(marks)") }
+        guard isHealed else { return broken("it is never healed: \(marks); \(await queues())") }
         for brick in all {
             if let objection = oracle.objection(to: replicas.bricks[brick].content(file)!) {
                 return broken("replica \(brick) is not what was written: \(objection)")

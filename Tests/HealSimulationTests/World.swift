@@ -29,6 +29,8 @@ final class World: @unchecked Sendable {
     var lossCount = 0
     /// Of a hundred records.
     var recordsLost = 3
+    /// What goes wrong in the very moment of a later change on a brick, before anybody hears of the change.
+    var ambush: (changesLeft: Int, what: () -> Void)?
     var isEnding = false, isOver = false
     /// When whatever is under way should have ended long ago.
     var standsStillAt = MonotonicTime(nanoseconds: .max)
@@ -110,7 +112,8 @@ final class World: @unchecked Sendable {
     private func check() {
         let changes = replicas.bricks.reduce(0) { $0 &+ $1.changeCount }
         guard changes != seenChanges else { return }
-        seenChanges = changes
+        if seenChanges != .max { spring() }
+        seenChanges = replicas.bricks.reduce(0) { $0 &+ $1.changeCount }
         mix(UInt64(bitPattern: now.nanoseconds))
         let counts = all.map { i in all.map { replicas.counts(file, on: i, about: $0).data } }
         if counts.joined().contains(where: { $0 < 0 }) { return broken("a negative count: \(counts)") }
@@ -132,6 +135,11 @@ final class World: @unchecked Sendable {
         if let objection = oracle.objection(to: content) {
             broken("replica \(first), which nobody accuses, is not what was written: \(objection); \(counts)")
         }
+    }
+    private func spring() {
+        guard let waiting = ambush, !isEnding else { return }
+        ambush = waiting.changesLeft > 1 ? (waiting.changesLeft - 1, waiting.what) : nil
+        if waiting.changesLeft <= 1 { waiting.what() }
     }
     func broken(_ why: String) {
         note("BROKEN: \(why)")
