@@ -190,7 +190,10 @@ let package = Package(
         // Against GlusterFS's own brick process.
         .testTarget(
             name: "CompatibilityTests",
-            dependencies: ["Translators", "WireProtocol", "TranslatorCore", "TranslatorTesting", "CPosix"],
+            dependencies: [
+                "HealEngine", "HealProtocol", "Translators", "ReplicaState", "WireProtocol", "TranslatorCore",
+                "TranslatorTesting", "CPosix",
+            ],
             swiftSettings: swift),
         // Nanoseconds of the small steps; not a product. `Benchmarks/run micro` builds and runs it.
         .executableTarget(

@@ -32,8 +32,16 @@ public final class ChildProcess: Sendable {
     /// Ends it and waits until it is gone.
     public func stop(_ signal: Int32 = SIGTERM) {
         kill(pid, signal)
+        _ = wait()
+    }
+
+    /// Waits until it ends by itself; its exit status, or 128 and the number of the signal that ended it. Once, and not
+    /// beside `stop`.
+    public func wait() -> Int32 {
         var status: Int32 = 0
-        waitpid(pid, &status, 0)
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        let signal = status & 0x7F
+        return signal == 0 ? status >> 8 & 0xFF : 128 + signal
     }
 
     /// Whether there is such a program, by its path: for `.enabled(if:)`.

@@ -1,5 +1,6 @@
 import CPosix
 import Glibc
+import Synchronization
 import Testing
 import TranslatorCore
 import TranslatorTesting
@@ -7,7 +8,7 @@ import TranslatorTesting
 @testable import Translators
 
 /// A genuine `glusterfsd` on a directory of its own, without glusterd; ended when the object goes.
-final class BrickProcess {
+final class BrickProcess: Sendable {
     private static let program = "/usr/sbin/glusterfsd"
     /// What the suites here need, for `.enabled(if:)`.
     static let isAvailable = ChildProcess.isInstalled(program) && TemporaryDirectory.allowsTrustedXattrs
@@ -33,7 +34,7 @@ final class BrickProcess {
     let scratch = TemporaryDirectory("brick")
     let directory: String
     let address: BrickAddress
-    private var child: ChildProcess?
+    private let child = Mutex<ChildProcess?>(nil)
 
     init(_ listen: Listen = .inet) throws {
         directory = scratch.subdirectory("b")
@@ -59,7 +60,7 @@ final class BrickProcess {
                     option transport.socket.listen-path \(path)
                 """
         }
-        try Self.write(volfile(options), to: scratch.appending("brick.vol"))
+        try TextFile.write(volfile(options), to: scratch.appending("brick.vol"))
         try start()
     }
     deinit { kill() }
@@ -73,17 +74,27 @@ final class BrickProcess {
                     "-N", "-f", scratch.appending("brick.vol"), "-l", scratch.appending("brick.log"), "-p",
                     scratch.appending("brick.pid"),
                 ]))
-        child = started
+        child.withLock { $0 = started }
     }
 
     /// kill -9, and waits until it is gone.
     func kill() {
-        child?.stop(SIGKILL)
-        child = nil
+        child.withLock { $0.take() }?.stop(SIGKILL)
     }
 
     /// SIGSTOP, SIGCONT.
-    func send(_ signal: Int32) throws { _ = Glibc.kill(try #require(child).pid, signal) }
+    func send(_ signal: Int32) throws { _ = Glibc.kill(try #require(child.withLock { $0 }).pid, signal) }
+
+    /// Options that lead `protocol/client` to it.
+    var place: String {
+        switch address {
+        case .tcp(let host, let port, _):
+            "option remote-host \(host)\n    option remote-port \(port)\n    option remote-subvolume \(directory)"
+        case .unix(let path):
+            "option transport-type unix\n    option transport.socket.connect-path \(path)\n"
+                + "    option remote-subvolume \(directory)"
+        }
+    }
 
     private func volfile(_ server: String) -> String {
         """
@@ -91,16 +102,28 @@ final class BrickProcess {
             type storage/posix
             option directory \(directory)
         end-volume
+        volume access-control
+            type features/access-control
+            subvolumes posix
+        end-volume
         volume locks
             type features/locks
-            subvolumes posix
+            subvolumes access-control
+        end-volume
+        volume upcall
+            type features/upcall
+            subvolumes locks
+        end-volume
+        volume io-threads
+            type performance/io-threads
+            subvolumes upcall
         end-volume
         volume index
             type features/index
             option index-base \(directory)/.glusterfs/indices
             option xattrop-dirty-watchlist trusted.afr.dirty
-            option xattrop-pending-watchlist trusted.afr.
-            subvolumes locks
+            option xattrop-pending-watchlist trusted.afr.v-
+            subvolumes io-threads
         end-volume
         volume \(directory)
             type debug/io-stats
@@ -114,12 +137,6 @@ final class BrickProcess {
         end-volume
 
         """
-    }
-
-    private static func write(_ text: String, to path: String) throws {
-        let number = cposix_open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-        defer { close(number) }
-        try #require(Glibc.write(number, text, text.utf8.count) == text.utf8.count, "cannot write \(path)")
     }
 
     /// One that nobody listens on now, by asking for port 0.

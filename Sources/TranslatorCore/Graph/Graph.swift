@@ -30,7 +30,7 @@ public final class Graph: Sendable {
                 "\(volume.location): volume \"\(volume.name)\" is left out: \"\(volfile.top.name)\", the top, does not stand on it"
             }
         }
-        translators.forEach { $0.volume.warnOfDeprecations() }
+        translators.forEach { $0.volume.sayOnceOfOptions() }
     }
 
     public subscript(name: String) -> (any Translator)? { translators.first { $0.name == name } }
@@ -73,7 +73,7 @@ extension Graph {
                 return .failure(error)
             }
         }
-        translators.forEach { $0.volume.warnOfDeprecations() }
+        translators.forEach { $0.volume.sayOnceOfOptions() }
         return try outcome.get()
     }
 

@@ -10,6 +10,7 @@ public struct GraphPlan {
         public let subvolumes: [Int]
         public fileprivate(set) var options: [Volfile.Option]
         public let location: VolfileLocation
+        let writer: Volfile.Writer
 
         /// The value under `name` or another name of the same option; the declared default; nil when there is neither.
         public func text(of name: String) -> String? {
@@ -44,7 +45,7 @@ public struct GraphPlan {
             let planned = PlannedVolume(
                 name: block.name, type: block.type, translator: type,
                 subvolumes: block.subvolumes.compactMap { positions[$0] },
-                options: block.options, location: block.location)
+                options: block.options, location: block.location, writer: block.writer)
             guard type.needs.isMet(by: planned.subvolumes.count) else {
                 throw planned.error("\(block.type) needs \(type.needs), has \(planned.subvolumes.count)")
             }
@@ -104,7 +105,8 @@ extension GraphPlan {
         let values: OptionValues
         do throws(OptionError) {
             let texts = Dictionary(volume.options.map { ($0.name, $0.text) }) { first, _ in first }
-            values = try OptionValues(texts, declarations: volume.translator.options)
+            values = try OptionValues(
+                texts, declarations: volume.translator.options, skipsUnknown: volume.writer == .glusterd)
         } catch {
             throw volume.error(error.description, at: line(of: error.option))
         }

@@ -43,9 +43,13 @@ public final class Volume: Sendable {
 
     func take(_ options: OptionValues) { values.withLock { $0 = options } }
 
-    func warnOfDeprecations() {
+    /// Deprecations as warnings, options without effect as information, each once.
+    func sayOnceOfOptions() {
         for sentence in options.deprecations {
-            environment.warnOnce(volume: name, "\(location): volume \"\(name)\": \(sentence)")
+            environment.sayOnce(.warning, volume: name, "\(location): volume \"\(name)\": \(sentence)")
+        }
+        for sentence in options.notices {
+            environment.sayOnce(.info, volume: name, "\(location): volume \"\(name)\": \(sentence)")
         }
     }
 
@@ -80,7 +84,9 @@ public final class GraphEnvironment: Sendable {
         return range.lowerBound + .nanoseconds(Int64(random() % (span + 1)))
     }
     /// Says a sentence that is worth saying once in the life of the process.
-    public func warnOnce(volume: String, _ sentence: String) {
-        if warned.withLock({ $0.insert(sentence).inserted }) { log.write(.warning, volume: volume) { sentence } }
+    public func warnOnce(volume: String, _ sentence: String) { sayOnce(.warning, volume: volume, sentence) }
+
+    func sayOnce(_ level: LogLevel, volume: String, _ sentence: String) {
+        if warned.withLock({ $0.insert(sentence).inserted }) { log.write(level, volume: volume) { sentence } }
     }
 }

@@ -14,6 +14,8 @@ public struct OptionDeclaration: Sendable {
     public var formerNames: [String] = []
     /// Not to be used any more; the text says what to do instead. It still works, and warns once.
     public var deprecation: String?
+    /// Accepted, and without effect: what happens instead. Said once where a value other than the default is given.
+    public var missingEffect: String?
     /// A volfile must give it.
     public var isRequired = false
     /// Its value is masked wherever options are shown.
@@ -85,11 +87,19 @@ public struct OptionDeclaration: Sendable {
     public func formerly(_ names: String...) -> OptionDeclaration { changing { $0.formerNames += names } }
     /// See `deprecation`: `.deprecated("replicas are found by name now; leave it out")`.
     public func deprecated(_ instead: String) -> OptionDeclaration { changing { $0.deprecation = instead } }
+    /// See `missingEffect`: `.without("replicas are chosen by reading policy, not by latency")`.
+    public func without(_ effect: String) -> OptionDeclaration { changing { $0.missingEffect = effect } }
     public func required() -> OptionDeclaration { changing { $0.isRequired = true } }
     public func secret() -> OptionDeclaration { changing { $0.isSecret = true } }
 
     /// Every name under which a volfile may have it.
     public var names: [String] { [name] + aliases + formerNames }
+
+    /// Whether `text` says what holds without it. Flags have several words for the same.
+    func isDefault(_ text: String) -> Bool {
+        guard kind == .flag, let defaultText else { return text == defaultText }
+        return OptionText.flag(text) == OptionText.flag(defaultText)
+    }
 
     private func changing(_ change: (inout OptionDeclaration) -> Void) -> OptionDeclaration {
         var copy = self

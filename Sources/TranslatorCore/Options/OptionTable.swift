@@ -26,6 +26,7 @@ public struct OptionTable: Sendable {
         if !option.aliases.isEmpty { facts.append("Also called \(option.aliases.joined(separator: ", ")).") }
         if !option.formerNames.isEmpty { facts.append("Formerly \(option.formerNames.joined(separator: ", ")).") }
         if option.isReconfigurable { facts.append("Can change while mounted.") }
+        if let effect = option.missingEffect { facts.append("Has no effect here: \(effect).") }
         if let instead = option.deprecation { facts.append("Deprecated: \(instead).") }
         return facts
     }

@@ -8,10 +8,14 @@ public struct OptionValues: Sendable {
     public let given: Set<String>
     /// One sentence for each deprecated name or option that was used.
     public let deprecations: [String]
+    /// One sentence for each option that was given and has no effect here.
+    public let notices: [String]
 
     /// Checks `texts` against `declarations`. Throws one sentence that names the option, and the nearest name for an
-    /// unknown one.
-    public init(_ texts: [String: String], declarations: [OptionDeclaration]) throws(OptionError) {
+    /// unknown one. `skipsUnknown`: unknown ones are left out with a notice instead.
+    public init(
+        _ texts: [String: String], declarations: [OptionDeclaration], skipsUnknown: Bool = false
+    ) throws(OptionError) {
         var declared: [String: OptionDeclaration] = [:]
         var byAnyName: [String: OptionDeclaration] = [:]
         var values: [String: String] = [:]
@@ -21,9 +25,13 @@ public struct OptionValues: Sendable {
             for name in declaration.names { byAnyName[name] = declaration }
         }
         var givenAs: [String: String] = [:]
-        var deprecations: [String] = []
+        var deprecations: [String] = [], notices: [String] = []
         for (name, text) in texts.sorted(by: { $0.key < $1.key }) {
-            guard let option = byAnyName[name] else { throw .unknown(name, among: declarations) }
+            guard let option = byAnyName[name] else {
+                guard skipsUnknown else { throw .unknown(name, among: declarations) }
+                notices.append("option \"\(name)\" is not known here and left out")
+                continue
+            }
             if let other = givenAs.updateValue(name, forKey: option.name) {
                 throw OptionError("options \"\(other)\" and \"\(name)\" are the same one: give it once", option: name)
             }
@@ -32,12 +40,15 @@ public struct OptionValues: Sendable {
             if option.formerNames.contains(name) {
                 deprecations.append("option \"\(name)\" is called \"\(option.name)\" now")
             }
+            if let effect = option.missingEffect, !option.isDefault(text) {
+                notices.append("option \"\(name)\" has no effect here: \(effect)")
+            }
             if let instead = option.deprecation { deprecations.append("option \"\(name)\" is deprecated: \(instead)") }
         }
         if let missing = declarations.first(where: { $0.isRequired && values[$0.name] == nil }) {
             throw OptionError("needs option \"\(missing.name)\", \(missing.kind.allowed): \(missing.help)")
         }
-        (self.texts, self.declared, self.deprecations) = (values, declared, deprecations)
+        (self.texts, self.declared, self.deprecations, self.notices) = (values, declared, deprecations, notices)
         given = Set(givenAs.keys)
     }
 

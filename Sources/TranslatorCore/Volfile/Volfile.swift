@@ -1,5 +1,10 @@
 /// A parsed volfile: volumes in the order of the file, each one's subvolumes above it; the last is the top.
 public struct Volfile: Sendable, Equatable {
+    /// Who chose the options. A person may have mistyped one, and is told; glusterd, perhaps of a later release, writes
+    /// some that a translator here does not know: those are left out with a notice.
+    public enum Writer: Sendable {
+        case person, glusterd
+    }
     /// One `option NAME VALUE` line.
     public struct Option: Sendable, Equatable {
         public let name: String, text: String
@@ -16,11 +21,13 @@ public struct Volfile: Sendable, Equatable {
         public let subvolumes: [String]
         /// The line that opens it.
         public let location: VolfileLocation
+        public let writer: Writer
         public init(
-            name: String, type: TranslatorType, options: [Option], subvolumes: [String], location: VolfileLocation
+            name: String, type: TranslatorType, options: [Option], subvolumes: [String], location: VolfileLocation,
+            writer: Writer = .person
         ) {
             (self.name, self.type, self.options) = (name, type, options)
-            (self.subvolumes, self.location) = (subvolumes, location)
+            (self.subvolumes, self.location, self.writer) = (subvolumes, location, writer)
         }
     }
     /// For messages.
@@ -31,8 +38,10 @@ public struct Volfile: Sendable, Equatable {
 
     /// Reads volfile text and checks how the volumes stand on each other. `file` is for messages. `top` names the
     /// volume to mount; by default the last one.
-    public init(_ text: String, file: String, top: String? = nil) throws(VolfileError) {
-        var parser = VolfileParser(text, file: file)
+    public init(
+        _ text: String, file: String, top: String? = nil, writer: Writer = .person
+    ) throws(VolfileError) {
+        var parser = VolfileParser(text, file: file, writer: writer)
         try self.init(try parser.volfile(), file: file, top: top)
     }
 

@@ -6,8 +6,11 @@ struct VolfileParser {
 
     private var lexer: VolfileLexer
     private let file: String
+    private let writer: Volfile.Writer
 
-    init(_ text: String, file: String) { (lexer, self.file) = (VolfileLexer(text, file: file), file) }
+    init(_ text: String, file: String, writer: Volfile.Writer = .person) {
+        (lexer, self.file, self.writer) = (VolfileLexer(text, file: file), file, writer)
+    }
 
     /// `volfile = { volume }`, at least one.
     mutating func volfile() throws(VolfileError) -> [Volfile.VolumeBlock] {
@@ -46,7 +49,7 @@ struct VolfileParser {
             case "subvolumes": try subvolumes(&draft)
             case "end-volume":
                 try lexer.endOfLine(after: "end-volume")
-                return try draft.finished()
+                return try draft.finished(writer)
             case "volume": throw draft.error(here, "is still open here: its end-volume is missing")
             default:
                 throw draft.error(here, "\"\(keyword)\" cannot stand here" + NearestName.hint(Self.inside, to: keyword))
@@ -119,8 +122,9 @@ private struct VolumeDraft {
         VolfileError(location, "volume \"\(name)\": \(message)")
     }
 
-    func finished() throws(VolfileError) -> Volfile.VolumeBlock {
+    func finished(_ writer: Volfile.Writer) throws(VolfileError) -> Volfile.VolumeBlock {
         guard let type else { throw error(location, "has no type") }
-        return Volfile.VolumeBlock(name: name, type: type, options: options, subvolumes: subvolumes, location: location)
+        return Volfile.VolumeBlock(
+            name: name, type: type, options: options, subvolumes: subvolumes, location: location, writer: writer)
     }
 }

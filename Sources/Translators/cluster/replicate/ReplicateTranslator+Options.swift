@@ -83,14 +83,18 @@ extension ReplicateTranslator {
 
     private static let others: [OptionDeclaration] =
         [
+            .flag("halo-enabled", default: false, "Write to near replicas only.")
+                .without("every replica is written, however slow").reconfigurable()
+        ]
+        + [
             "background-self-heal-count", "heal-wait-queue-length", "heal-timeout", "self-heal-readdir-size",
             "self-heal-window-size", "shd-max-threads", "shd-wait-qlength", "data-change-log", "metadata-change-log",
             "entry-change-log", "strict-readdir", "inodelk-trace", "entrylk-trace", "pre-op-compat", "full-lock",
             "locking-scheme", "consistent-io", "use-compound-fops", "afr-dirty-xattr", "metadata-lock-server-count",
-            "data-lock-server-count", "entry-lock-server-count", "halo-enabled", "halo-shd-max-latency",
+            "data-lock-server-count", "entry-lock-server-count", "halo-shd-max-latency",
             "halo-nfsd-max-latency", "halo-max-latency", "halo-max-replicas", "halo-min-replicas",
-            "halo-failover-enabled",
-            "halo-min-samples", "favorite-child", "check-self-heal", "full-lock-enable", "transaction-trace",
+            "halo-failover-enabled", "halo-min-samples", "favorite-child", "check-self-heal", "full-lock-enable",
+            "transaction-trace",
         ].map { .value($0, .any, default: nil, "Accepted for GlusterFS's volfiles; not used.").reconfigurable() }
 }
 

@@ -7,10 +7,21 @@ public final class IoStatsTranslator: EveryFop {
     public static let type: TranslatorType = "debug/io-stats"
     public static let summary = "Counts fops, bytes and latencies; usually the top of a volume."
     public static let needs: SubvolumeNeed = .exactly(1)
-    public static let options: [OptionDeclaration] = [
-        .flag("latency-measurement", default: false, "Measure how long each fop takes.").reconfigurable(),
-        .flag("count-fop-hits", default: false, "Count calls, failures and bytes of each fop.").reconfigurable(),
-    ]
+    public static let options: [OptionDeclaration] =
+        [
+            .flag("latency-measurement", default: false, "Measure how long each fop takes.").reconfigurable(),
+            .flag("count-fop-hits", default: false, "Count calls, failures and bytes of each fop.").reconfigurable(),
+        ] + others
+
+    /// Those of dumps to files, of the log (a mount's own options say that here) and of GlusterFS's threads.
+    private static let others: [OptionDeclaration] = [
+        "unique-id", "dump-fd-stats", "ios-dump-interval", "ios-dump-format", "ios-sample-interval",
+        "ios-sample-buf-size", "ios-dnscache-ttl-sec", "log-level", "client-log-level", "brick-log-level",
+        "sys-log-level", "logger", "client-logger", "brick-logger", "log-format", "client-log-format",
+        "brick-log-format", "log-buf-size", "client-log-buf-size", "brick-log-buf-size", "log-flush-timeout",
+        "client-log-flush-timeout", "brick-log-flush-timeout", "global-threading", "threads", "brick-threads",
+        "client-threads", "noop", "volume-id", "fd-hard-limit",
+    ].map { .value($0, .any, default: nil, "Accepted for GlusterFS's volfiles; not used.").reconfigurable() }
     private static let countsBit: UInt8 = 1, measuresBit: UInt8 = 2
 
     public let volume: Volume

@@ -17,10 +17,14 @@ final class BrickConnection: Sendable {
         var name = "brick"
         /// GlusterFS `ping-timeout`: silence of the peer after which it counts as gone; 0: never.
         var pingTimeout = Duration.seconds(42)
-        /// GlusterFS `frame-timeout`: a call without an answer fails with ENOTCONN; locks may wait for longer.
+        /// GlusterFS `frame-timeout`: a call without an answer fails with ENOTCONN; locks may wait for longer;
+        /// 0: all may.
         var frameTimeout = Duration.seconds(1800)
         /// How long name and connection may take.
         var connectTimeout = Duration.seconds(10)
+        var socket = StreamSocket.Options()
+        /// Callers' supplementary groups go with their fops. Source: GlusterFS `send-gids`.
+        var sendsGroups = true
         /// Calls under way at once; one more is ENOBUFS. A mount has far fewer.
         var callsMax = 16 * 1024
         /// Where the payload of READs goes.
@@ -50,6 +54,8 @@ final class BrickConnection: Sendable {
     private let socket: StreamSocket
     private let outbox: Outbox
     private let calls: Mutex<CallTable<Waiter>>
+    /// Those of the settings, until others are adopted.
+    private let timeouts: Mutex<(ping: Duration, frame: Duration)>
     /// Why it was closed from this side, if it was.
     private let closeReason = Mutex<String?>(nil)
     private let wake: Int32
@@ -61,6 +67,7 @@ final class BrickConnection: Sendable {
         (self.settings, self.socket, self.wake, self.tell) = (settings, socket, wake, tell)
         outbox = Outbox(socket)
         calls = Mutex(CallTable(callsMax: settings.callsMax))
+        timeouts = Mutex((settings.pingTimeout, settings.frameTimeout))
     }
     deinit { Glibc.close(wake) }
 
@@ -73,7 +80,8 @@ final class BrickConnection: Sendable {
             (made: CheckedContinuation<Result<BrickConnection, BrickUnreachable>, Never>) in
             WorkerThread.start(name: settings.name) {
                 do throws(BrickUnreachable) {
-                    let socket = try StreamSocket.connect(to: settings.address, within: settings.connectTimeout)
+                    let socket = try StreamSocket.connect(
+                        to: settings.address, within: settings.connectTimeout, settings.socket)
                     let wake = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
                     guard wake >= 0 else {
                         throw BrickUnreachable(address: settings.address, reason: "eventfd: \(FopError.last)")
@@ -94,6 +102,12 @@ final class BrickConnection: Sendable {
         wakeUp()
     }
 
+    /// Other timeouts from now on; calls under way keep theirs.
+    func adopt(ping: Duration, frame: Duration) {
+        timeouts.withLock { $0 = (ping, frame) }
+        wakeUp()
+    }
+
     /// Calls under way.
     var callCount: Int { calls.withLock { $0.count } }
 
@@ -107,7 +121,8 @@ final class BrickConnection: Sendable {
         payload: Payload = .empty, payloadBytesMax: Int? = nil, isPatient: Bool = false,
         _ record: (_ xid: UInt32) -> [UInt8]
     ) async throws(FopError) -> Answer {
-        let deadline = isPatient ? nil : SystemTimeSource().now() + settings.frameTimeout
+        let limit = timeouts.withLock { $0.frame }
+        let deadline = isPatient || limit == .zero ? nil : SystemTimeSource().now() + limit
         let result: Result<Answer, FopError> = await withCheckedContinuation { waiter in
             let begun = calls.withLock { calls -> Result<UInt32, FopError> in
                 do throws(FopError) {
@@ -138,10 +153,10 @@ extension BrickConnection {
         let time = SystemTimeSource()
         var stream = ReplyStream(pool: settings.pool, owner: settings.name)
         var liveness = Liveness(pingTimeout: settings.pingTimeout, now: time.now())
-        let expiryPause = min(Self.expiryPauseMax, max(settings.frameTimeout / 4, .milliseconds(1)))
         var expiry = time.now() + expiryPause
         while true {
             let now = time.now()
+            liveness.pingTimeout = timeouts.withLock { $0.ping }
             if now >= expiry {
                 expiry = now + expiryPause
                 fail(calls.withLock { $0.expire(at: now) }, "no answer within the frame-timeout")
@@ -149,7 +164,7 @@ extension BrickConnection {
             var pause = expiry - now
             switch liveness.next(at: now) {
             case .giveUp:
-                return end("no answer for \(settings.pingTimeout.inSeconds) s (ping-timeout)")
+                return end("no answer for \(liveness.pingTimeout.inSeconds) s (ping-timeout)")
             case .ping:
                 ping()
                 continue
@@ -168,6 +183,11 @@ extension BrickConnection {
                 }
             } catch { return end("a message that cannot be read: \(error)") }
         }
+    }
+
+    private var expiryPause: Duration {
+        let limit = timeouts.withLock { $0.frame }
+        return limit == .zero ? Self.expiryPauseMax : min(Self.expiryPauseMax, max(limit / 4, .milliseconds(1)))
     }
 
     /// True when the socket may have something to read; false at a timeout, or when room to send was all there was.

@@ -8,7 +8,8 @@ final class ClientFd: Sendable {
         var number: Int64
         /// Of the connection that the number belongs to.
         var generation: UInt64
-        var hasHeldLocks = false
+        /// Who may have POSIX locks through it.
+        var owners: Set<LockOwner> = []
     }
     let inode: Inode
     let flags: OpenFlags
@@ -29,6 +30,17 @@ final class ClientFd: Sendable {
     }
 
     /// POSIX locks were taken through it; they are not taken again on another connection.
-    var hasHeldLocks: Bool { state.withLock { $0.hasHeldLocks } }
-    func tookLock() { state.withLock { $0.hasHeldLocks = true } }
+    var hasLocks: Bool { state.withLock { !$0.owners.isEmpty } }
+    func hasLocks(of owner: LockOwner) -> Bool { state.withLock { $0.owners.contains(owner) } }
+
+    /// The brick granted this, or took it back.
+    func changed(_ lock: PosixLock, of owner: LockOwner) {
+        if lock.kind != .unlock {
+            state.withLock { _ = $0.owners.insert(owner) }
+        } else if lock.range == .whole {
+            letGo(owner)
+        }
+    }
+    /// All locks of this owner are gone.
+    func letGo(_ owner: LockOwner) { state.withLock { _ = $0.owners.remove(owner) } }
 }

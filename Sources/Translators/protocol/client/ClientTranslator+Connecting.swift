@@ -41,8 +41,10 @@ extension ClientTranslator {
     /// One attempt: up when it returns.
     private func connect(_ context: Gfid, _ attempt: Int, _ ending: ConnectionEnding) async throws {
         var settings = BrickConnection.Settings(try await address(), pool: volume.environment.pool)
-        (settings.name, settings.pingTimeout) = (volume.name, self.settings.pingTimeout)
-        settings.frameTimeout = self.settings.frameTimeout
+        let options = self.settings
+        (settings.name, settings.pingTimeout) = (volume.name, options.pingTimeout)
+        (settings.frameTimeout, settings.socket) = (options.frameTimeout, options.socket)
+        settings.sendsGroups = options.sendsGroups
         let generation = state.withLock { state in
             state.generation += 1
             return state.generation
@@ -75,7 +77,10 @@ extension ClientTranslator {
 
     /// Opens again what was open, then takes fops.
     private func serve(_ session: Session) async throws(FopError) {
-        for file in state.withLock({ Array($0.open.values) }) { try await reopen(file, on: session) }
+        let isStrict = settings.isStrictAboutLocks
+        for file in state.withLock({ Array($0.open.values) }) where !(isStrict && file.hasLocks) {
+            try await reopen(file, on: session)
+        }
         let isServed = state.withLock { state in
             guard !state.isStopped, session.generation == state.generation, state.connection === session.brick else {
                 return false
@@ -110,14 +115,19 @@ extension ClientTranslator {
                     try await session.brick.call(OpendirArguments(OpendirRequest(fd: fd)), in: frame)
                         .result.openReply().number
                 } else {
-                    try await session.brick.call(OpenArguments(OpenRequest(fd: fd), isAgain: true), in: frame)
-                        .result.openReply().number
+                    try await session.brick.call(openAgain(fd), in: frame).result.openReply().number
                 }
             file.reopened(as: number, on: session.generation)
         } catch {
             if error == .notConnected { throw error }
             volume.log(.warning, "gfid \(file.inode.gfid) cannot be opened again: \(error)")
         }
+    }
+
+    private func openAgain(_ fd: Fd) -> OpenArguments {
+        var arguments = OpenArguments(OpenRequest(fd: fd), isAgain: true)
+        filtered(&arguments.flags)
+        return arguments
     }
 
     /// On the connection's thread.

@@ -4,7 +4,9 @@ import WireProtocol
 extension ClientTranslator {
     public func create(_ request: CreateRequest, in frame: Frame) async throws(FopError) -> EntryReply {
         let session = try session()
-        let (number, reply) = try await session.brick.call(CreateArguments(request), in: frame).result.createReply()
+        var arguments = CreateArguments(request)
+        filtered(&arguments.flags)
+        let (number, reply) = try await session.brick.call(arguments, in: frame).result.createReply()
         try opened(request.fd, as: number, on: session)
         return reply
     }

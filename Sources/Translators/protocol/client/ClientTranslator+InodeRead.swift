@@ -17,13 +17,17 @@ extension ClientTranslator {
     }
     public func open(_ request: OpenRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         let session = try session()
-        let (number, reply) = try await session.brick.call(OpenArguments(request), in: frame).result.openReply()
+        var arguments = OpenArguments(request)
+        filtered(&arguments.flags)
+        let (number, reply) = try await session.brick.call(arguments, in: frame).result.openReply()
         try opened(request.fd, as: number, on: session)
         return reply
     }
     public func readv(_ request: ReadRequest, in frame: Frame) async throws(FopError) -> ReadReply {
         let (brick, number) = try reach(request.fd, isByGfidToo: true)
-        return try await brick.read(ReadArguments(request, fd: number), in: frame)
+        var arguments = ReadArguments(request, fd: number)
+        filtered(&arguments.flag)
+        return try await brick.read(arguments, in: frame)
     }
     public func statfs(_ request: StatfsRequest, in frame: Frame) async throws(FopError) -> FileSystemStatus {
         try await brick().call(StatfsArguments(request), in: frame).result.statfsReply()

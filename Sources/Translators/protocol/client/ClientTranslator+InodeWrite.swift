@@ -4,7 +4,9 @@ import WireProtocol
 extension ClientTranslator {
     public func writev(_ request: WriteRequest, in frame: Frame) async throws(FopError) -> WriteReply {
         let (brick, number) = try reach(request.fd, isByGfidToo: true)
-        return try await brick.write(WriteArguments(request, fd: number), request.payload, in: frame)
+        var arguments = WriteArguments(request, fd: number)
+        filtered(&arguments.flag)
+        return try await brick.write(arguments, request.payload, in: frame)
     }
     public func truncate(_ request: TruncateRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
         let (brick, number) = try reach(request.target)
@@ -12,7 +14,10 @@ extension ClientTranslator {
     }
     public func flush(_ request: FlushRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         let (brick, number) = try reach(request.fd)
-        return try await brick.call(FlushArguments(request, fd: number), in: frame).result.doneReply()
+        let reply = try await brick.call(FlushArguments(request, fd: number), in: frame).result.doneReply()
+        let context: ClientFd? = request.fd.contexts.context(at: slot)
+        context?.letGo(frame.lockOwner)
+        return reply
     }
     public func fsync(_ request: FsyncRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
         let (brick, number) = try reach(request.fd, isByGfidToo: true)
@@ -46,6 +51,17 @@ extension ClientTranslator {
     }
     public func zerofill(_ request: ZerofillRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
         let (brick, number) = try reach(request.fd)
+        var request = request
+        if request.keepsSize {
+            // On the wire ZEROFILL always lengthens: what is behind the end is left out.
+            let end = try await stat(StatRequest(.fd(request.fd)), in: frame).iatt
+            guard request.offset < end.size else {
+                return AttributesReply(attributes: PrePostIatt(pre: end, post: end))
+            }
+            request = ZerofillRequest(
+                fd: request.fd, offset: request.offset, bytes: min(request.bytes, end.size - request.offset),
+                xdata: request.xdata)
+        }
         let arguments = try DiscardArguments(request, fd: number)
         return try await brick.call(arguments, in: frame).result.attributesReply()
     }

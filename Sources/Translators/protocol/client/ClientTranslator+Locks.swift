@@ -1,28 +1,71 @@
 import TranslatorCore
 import WireProtocol
 
-// A lock that waits is a call without an answer: it takes no thread, and no frame-timeout. There is no way to take it
-// back: a task that is cancelled waits on.
+// A lock that waits is a call without an answer: it takes no thread, and no frame-timeout.
 extension ClientTranslator {
     public func inodelk(_ request: InodelkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         let (brick, number) = try reach(request.target, isByGfidToo: true)
         let arguments = InodelkArguments(request, fd: number)
-        return try await brick.call(arguments, in: frame, isPatient: request.command == .acquire).result.doneReply()
+        guard request.command == .acquire else { return try await brick.call(arguments, in: frame).result.doneReply() }
+        return try await waiting { () async throws(FopError) in
+            try await brick.call(arguments, in: frame, isPatient: true).result.doneReply()
+        } giveBack: {
+            let release = InodelkRequest(
+                request.target, domain: request.domain, command: .release, mode: request.mode, range: request.range)
+            _ = try? await brick.call(InodelkArguments(release, fd: number), in: frame)
+        }
     }
+
     public func entrylk(_ request: EntrylkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         let (brick, number) = try reach(request.target)
         let arguments = EntrylkArguments(request, fd: number)
-        return try await brick.call(arguments, in: frame, isPatient: request.command == .acquire).result.doneReply()
+        guard request.command == .acquire else { return try await brick.call(arguments, in: frame).result.doneReply() }
+        return try await waiting { () async throws(FopError) in
+            try await brick.call(arguments, in: frame, isPatient: true).result.doneReply()
+        } giveBack: {
+            let release = EntrylkRequest(
+                request.target, domain: request.domain, name: request.name, command: .release, mode: request.mode)
+            _ = try? await brick.call(EntrylkArguments(release, fd: number), in: frame)
+        }
     }
+
     public func lk(_ request: LkRequest, in frame: Frame) async throws(FopError) -> LkReply {
         let (brick, number) = try reach(request.fd)
         let arguments = LkArguments(request, fd: number, owner: frame.lockOwner)
-        let isPatient = request.command == .setWait
-        let reply = try await brick.call(arguments, in: frame, isPatient: isPatient).result.lkReply()
-        if request.command != .get, request.lock.kind != .unlock {
-            let context: ClientFd? = request.fd.contexts.context(at: slot)
-            context?.tookLock()
+        let context: ClientFd? = request.fd.contexts.context(at: slot)
+        let hadLocks = context?.hasLocks(of: frame.lockOwner) ?? true
+        guard request.command == .setWait else {
+            let reply = try await brick.call(arguments, in: frame).result.lkReply()
+            if request.command == .set { context?.changed(request.lock, of: frame.lockOwner) }
+            return reply
         }
+        let reply = try await waiting { () async throws(FopError) in
+            try await brick.call(arguments, in: frame, isPatient: true).result.lkReply()
+        } giveBack: {
+            // Locks of one owner merge: where there were some before, an unlock would take those too. This one stays
+            // until the owner's next unlock or close then: too much is locked, not too little.
+            guard !hadLocks else { return }
+            let lock = PosixLock(kind: .unlock, range: request.lock.range, pid: request.lock.pid)
+            let unlock = LkRequest(fd: request.fd, command: .set, lock: lock)
+            _ = try? await brick.call(LkArguments(unlock, fd: number, owner: frame.lockOwner), in: frame)
+        }
+        context?.changed(request.lock, of: frame.lockOwner)
         return reply
+    }
+
+    /// Waits for `call`. A cancelled task gets EINTR at once; the brick cannot be told to forget it, so it answers some
+    /// day, and `giveBack` undoes what it granted then.
+    private func waiting<Reply: Sendable>(
+        _ call: @escaping @Sendable () async throws(FopError) -> Reply,
+        giveBack: @escaping @Sendable () async -> Void
+    ) async throws(FopError) -> Reply {
+        let wait = AbandonableWait<Reply>()
+        // Sent before anything that the caller sends next.
+        Task.immediate(executorPreference: volume.environment.executor) {
+            let result: Result<Reply, FopError>
+            do throws(FopError) { result = .success(try await call()) } catch { result = .failure(error) }
+            if !wait.answer(result), case .success = result { await giveBack() }
+        }
+        return try await wait.value()
     }
 }

@@ -31,14 +31,29 @@ public final class ClientTranslator: Translator {
     }
 
     public let volume: Volume
-    let settings: ClientSettings
+    private let configured: Mutex<ClientSettings>
+    /// The same of `settings`, for the hot path.
+    private let dropsDirect: Atomic<Bool>
     let state = Mutex(State())
     /// The generation of which parents were told that it is up; nil: down. Held while they are told.
     let told = Mutex<UInt64?>(nil)
 
     public init(_ volume: Volume) throws(VolfileError) {
         self.volume = volume
-        settings = try ClientSettings(volume)
+        let settings = try ClientSettings(volume.options, of: volume)
+        configured = Mutex(settings)
+        dropsDirect = Atomic(settings.dropsDirect)
+    }
+
+    /// As the next connection has them.
+    var settings: ClientSettings { configured.withLock { $0 } }
+
+    /// What concerns fops and timeouts holds at once; what concerns sockets, from the next connection on.
+    public func reconfigure(_ options: OptionValues) throws(VolfileError) {
+        let settings = try ClientSettings(options, of: volume)
+        configured.withLock { $0 = settings }
+        dropsDirect.store(settings.dropsDirect, ordering: .relaxed)
+        state.withLock { $0.connection }?.adopt(ping: settings.pingTimeout, frame: settings.frameTimeout)
     }
 
     /// Whether fops are served now.
@@ -80,6 +95,11 @@ extension ClientTranslator {
     /// The connection. ENOTCONN while there is none.
     func brick() throws(FopError) -> BrickConnection { try session().brick }
 
+    /// Open flags as the brick is to have them. Source: GlusterFS `filter-O_DIRECT`.
+    func filtered(_ flags: inout UInt32) {
+        if dropsDirect.load(ordering: .relaxed) { flags &= ~UInt32(bitPattern: OpenFlags.direct.rawValue) }
+    }
+
     func session() throws(FopError) -> Session {
         guard let session = state.withLock({ $0.session }) else { throw .notConnected }
         return session
@@ -93,7 +113,7 @@ extension ClientTranslator {
         if fd.isAnonymous { return (session.brick, RemoteFd.anonymousNumber) }
         let context: ClientFd? = fd.contexts.context(at: slot)
         if let number = context?.number(on: session.generation) { return (session.brick, number) }
-        guard isByGfidToo, context?.hasHeldLocks != true else { throw .badFileState }
+        guard isByGfidToo, context?.hasLocks != true else { throw .badFileState }
         return (session.brick, RemoteFd.anonymousNumber)
     }
 

@@ -13,7 +13,7 @@ struct Liveness {
         case giveUp
     }
 
-    let pingTimeout: Duration
+    var pingTimeout: Duration
     private var lastHeard: MonotonicTime
     private var isPinged = false
 

@@ -5,9 +5,23 @@ import TranslatorCore
 /// A connected stream socket that never blocks. Its descriptor is closed at the last reference, so that no other file
 /// can get the number while a thread still sends.
 final class StreamSocket: Sendable {
-    /// What genuine bricks and clients set, so that a peer that vanished is noticed while nothing is sent either.
-    /// Source: GlusterFS `transport.socket.keepalive-time`, `-interval`, `-count`; seconds and probes.
-    private static let keepaliveTime: Int32 = 20, keepaliveInterval: Int32 = 2, keepaliveCount: Int32 = 9
+    /// What TCP sockets are set to; the defaults are GlusterFS's.
+    struct Options: Sendable, Equatable {
+        /// Probes on a silent connection, so that a peer that vanished is noticed while nothing is sent either: the
+        /// first after `keepaliveTime`, then one each `keepaliveInterval`; it is lost when `keepaliveCount` in a row
+        /// stay without an answer. In whole seconds. Source: GlusterFS `transport.socket.keepalive`, `-time`,
+        /// `-interval`, `-count`.
+        var keepsAlive = true
+        var keepaliveTime: Int32 = 20, keepaliveInterval: Int32 = 2, keepaliveCount: Int32 = 9
+        /// How long what was sent may stay unacknowledged; zero: the system's say. Source: GlusterFS
+        /// `transport.tcp-user-timeout`, tcp(7) TCP_USER_TIMEOUT.
+        var userTimeout = Duration.zero
+        /// Small records go at once. Source: GlusterFS `transport.socket.nodelay`.
+        var isUndelayed = true
+        /// Bytes of the system's buffers, each way; nil: the system chooses, and changes them as needed. Source:
+        /// GlusterFS `tcp-window-size`.
+        var windowBytes: Int?
+    }
 
     let descriptor: Int32
 
@@ -19,7 +33,9 @@ final class StreamSocket: Sendable {
     func shutDown() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     /// Tries every address that the name has, until `limit` is over. Blocks the calling thread.
-    static func connect(to address: BrickAddress, within limit: Duration) throws(BrickUnreachable) -> StreamSocket {
+    static func connect(
+        to address: BrickAddress, within limit: Duration, _ options: Options = Options()
+    ) throws(BrickUnreachable) -> StreamSocket {
         let deadline = SystemTimeSource().now() + limit
         switch address {
         case .unix(let path):
@@ -31,9 +47,10 @@ final class StreamSocket: Sendable {
             var last = BrickUnreachable(address: address, reason: "the name has no address")
             for (family, name) in try resolve(host, port, family, for: address) {
                 do throws(BrickUnreachable) {
-                    let socket = try connected(try open(family, for: address), at: name, by: deadline, address)
-                    socket.setTCPOptions()
-                    return socket
+                    let socket = try open(family, for: address)
+                    // Before it connects: the window's scale is agreed on then.
+                    socket.set(options)
+                    return try connected(socket, at: name, by: deadline, address)
                 } catch { last = error }
             }
             throw last
@@ -77,13 +94,22 @@ final class StreamSocket: Sendable {
         }
     }
 
-    private func setTCPOptions() {
+    private func set(_ options: Options) {
         let tcp = Int32(IPPROTO_TCP)
-        set(tcp, TCP_NODELAY, 1)
-        set(SOL_SOCKET, SO_KEEPALIVE, 1)
-        set(tcp, TCP_KEEPIDLE, Self.keepaliveTime)
-        set(tcp, TCP_KEEPINTVL, Self.keepaliveInterval)
-        set(tcp, TCP_KEEPCNT, Self.keepaliveCount)
+        if options.isUndelayed { set(tcp, TCP_NODELAY, 1) }
+        if options.keepsAlive {
+            set(SOL_SOCKET, SO_KEEPALIVE, 1)
+            set(tcp, TCP_KEEPIDLE, options.keepaliveTime)
+            set(tcp, TCP_KEEPINTVL, options.keepaliveInterval)
+            set(tcp, TCP_KEEPCNT, options.keepaliveCount)
+        }
+        if options.userTimeout > .zero {
+            set(tcp, TCP_USER_TIMEOUT, Int32(clamping: options.userTimeout.wholeNanoseconds / 1_000_000))
+        }
+        if let bytes = options.windowBytes {
+            set(SOL_SOCKET, SO_RCVBUF, Int32(clamping: bytes))
+            set(SOL_SOCKET, SO_SNDBUF, Int32(clamping: bytes))
+        }
     }
 
     private func set(_ level: Int32, _ option: Int32, _ value: Int32) {

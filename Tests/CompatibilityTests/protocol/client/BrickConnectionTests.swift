@@ -1,4 +1,3 @@
-import CPosix
 import Glibc
 import Testing
 import TranslatorCore
@@ -11,17 +10,6 @@ import WireProtocol
 @Suite(.serialized, .enabled(if: BrickProcess.isAvailable, BrickProcess.needs))
 struct BrickConnectionTests {
     private static let blockBytes = 128 * 1024
-
-    private static func content(_ path: String) throws -> [UInt8] {
-        let number = cposix_open(path, O_RDONLY, 0)
-        try #require(number >= 0, "\(path)")
-        defer { close(number) }
-        var status = Glibc.stat()
-        try #require(fstat(number, &status) == 0)
-        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
-        try #require(pread(number, &bytes, bytes.count, 0) == bytes.count)
-        return bytes
-    }
 
     private static func iobuf(_ bytes: [UInt8], _ pool: IobufPool) -> Iobuf {
         let draft = pool.draft(bytes: bytes.count)
@@ -56,7 +44,7 @@ struct BrickConnectionTests {
                 IobufSlice(Self.iobuf(Array($0), pool))
             })
         #expect(try await client.write(payload, to: file, at: 0) == bytes.count)
-        #expect(try Self.content(brick.directory + "/file") == bytes)
+        #expect(try TextFile.bytes(brick.directory + "/file") == bytes)
         let reply = try await client.read(1 << 20, of: file, at: 3)
         #expect(reply.payload.copiedBytes() == Array(bytes[3...]))
         #expect(reply.isEndOfFile)
@@ -79,7 +67,7 @@ struct BrickConnectionTests {
             }
             for try await written in group { #expect(written == Self.blockBytes) }
         }
-        #expect(try Self.content(brick.directory + "/file") == blocks.flatMap { $0 })
+        #expect(try TextFile.bytes(brick.directory + "/file") == blocks.flatMap { $0 })
         try await withThrowingTaskGroup(of: (Int, [UInt8]).self) { group in
             for number in blocks.indices {
                 group.addTask {

@@ -1,6 +1,5 @@
 import CPosix
 import Glibc
-import Synchronization
 import Testing
 import TranslatorCore
 import TranslatorTesting
@@ -10,78 +9,6 @@ import TranslatorTesting
 /// `protocol/client` on GlusterFS's own brick process.
 @Suite(.serialized, .enabled(if: BrickProcess.isAvailable, BrickProcess.needs))
 struct ClientTranslatorTests {
-    /// A client in a graph, below a translator that hears what it tells.
-    private final class Scene: Sendable {
-        let graph: Graph
-        let client: ClientTranslator
-        let listener: Listener
-        let frame = Frame(caller: .root)
-        let root = Inode(gfid: .root, type: .directory)
-
-        init(_ brick: BrickProcess, waits: Bool = true) async throws {
-            guard case .tcp(let host, let port, _) = brick.address else { fatalError("a TCP brick is needed") }
-            let volfile = """
-                volume client
-                    type protocol/client
-                    option remote-host \(host)
-                    option remote-port \(port)
-                    option remote-subvolume \(brick.directory)
-                end-volume
-                volume listener
-                    type test/listener
-                    subvolumes client
-                end-volume
-
-                """
-            graph = try Graph(
-                Volfile(volfile, file: "test.vol"),
-                registry: TranslatorRegistry([ClientTranslator.self, Listener.self]),
-                environment: GraphEnvironment(log: .silent))
-            client = try #require(graph["client"] as? ClientTranslator)
-            listener = try #require(graph.top as? Listener)
-            try await graph.start()
-            let client = client
-            guard waits else { return }
-            try #require(await eventually(within: .seconds(30)) { client.isUp }, "the brick did not come up")
-        }
-
-        func create(_ name: String) async throws -> Fd {
-            let fd = Fd(inode: Inode(gfid: .random(), type: .regular), flags: .readWrite)
-            let entry = NewEntry(parent: root, name: EntryName(name), inode: fd.inode)
-            _ = try await client.create(CreateRequest(entry: entry, fd: fd, mode: 0o640), in: frame)
-            return fd
-        }
-        func write(_ text: String, to fd: Fd, at offset: UInt64) async throws {
-            let bytes = Array(text.utf8)
-            let draft = graph.environment.pool.draft(bytes: bytes.count)
-            draft.bytes.copyBytes(from: bytes)
-            let payload = Payload(draft.freeze(count: bytes.count))
-            let reply = try await client.writev(WriteRequest(fd: fd, offset: offset, payload: payload), in: frame)
-            #expect(reply.bytes == bytes.count)
-        }
-        func read(_ fd: Fd) async throws -> String {
-            let reply = try await client.readv(ReadRequest(fd: fd, offset: 0, bytes: 4096), in: frame)
-            return String(decoding: reply.payload.copiedBytes(), as: UTF8.self)
-        }
-        func lock(_ command: LockCommand, _ target: FopTarget, as frame: Frame) async throws {
-            let request = InodelkRequest(target, domain: "d", command: command, range: .whole)
-            _ = try await client.inodelk(request, in: frame)
-        }
-    }
-
-    /// Remembers what it was told.
-    private final class Listener: Translator {
-        static let type: TranslatorType = "test/listener"
-        static let needs: SubvolumeNeed = .exactly(1)
-        let volume: Volume
-        private let events = Mutex<[String]>([])
-        init(_ volume: Volume) { self.volume = volume }
-        func notify(_ event: GraphEvent, from subvolume: any Translator) {
-            events.withLock { $0.append("\(event)") }
-        }
-        var heard: [String] { events.withLock { $0 } }
-    }
-
     private static func xattr(_ name: String, at path: String) -> [UInt8]? {
         var value = [UInt8](repeating: 0, count: 256)
         let count = lgetxattr(path, name, &value, value.count)
@@ -90,7 +17,7 @@ struct ClientTranslatorTests {
 
     @Test func `what fops do is on the brick's disk, and what they answer is what is there`() async throws {
         let brick = try BrickProcess()
-        let scene = try await Scene(brick)
+        let scene = try await ClientScene(brick)
         let (client, frame, root) = (scene.client, scene.frame, scene.root)
         let path = brick.directory + "/file"
         let fd = try await scene.create("file")
@@ -149,7 +76,7 @@ struct ClientTranslatorTests {
 
     @Test func `locks exclude another client, and the holder's parents hear of who waits`() async throws {
         let brick = try BrickProcess()
-        let holder = try await Scene(brick), waiter = try await Scene(brick)
+        let holder = try await ClientScene(brick), waiter = try await ClientScene(brick)
         let fd = try await holder.create("file")
         let target = FopTarget.inode(fd.inode)
         try await holder.lock(.acquire, target, as: holder.frame)
@@ -165,7 +92,7 @@ struct ClientTranslatorTests {
         async throws
     {
         let brick = try BrickProcess()
-        let scene = try await Scene(brick), other = try await Scene(brick)
+        let scene = try await ClientScene(brick), other = try await ClientScene(brick)
         // Numbers begin at 0 again: two files, so that old ones would be wrong ones.
         let first = try await scene.create("first"), second = try await scene.create("second")
         try await scene.write("one", to: first, at: 0)
@@ -196,7 +123,7 @@ struct ClientTranslatorTests {
         // Goal: no number of the dead process is used. Method: remove the first of two open files while the brick is
         // dead, so that the new process gives its number to the other.
         let brick = try BrickProcess()
-        let scene = try await Scene(brick)
+        let scene = try await ClientScene(brick)
         let first = try await scene.create("first"), second = try await scene.create("second")
         try await scene.write("second", to: second, at: 0)
         brick.kill()
@@ -216,7 +143,7 @@ struct ClientTranslatorTests {
 
     @Test func `a file that was never opened is read by its gfid, and cannot be flushed`() async throws {
         let brick = try BrickProcess()
-        let scene = try await Scene(brick)
+        let scene = try await ClientScene(brick)
         let made = try await scene.create("file")
         try await scene.write("text", to: made, at: 0)
         let unopened = Fd(inode: made.inode, flags: .readWrite)
@@ -231,7 +158,7 @@ struct ClientTranslatorTests {
     @Test func `without a brick the graph starts, and comes up with it`() async throws {
         let brick = try BrickProcess()
         brick.kill()
-        let scene = try await Scene(brick, waits: false)
+        let scene = try await ClientScene(brick, waits: false)
         let root = LookupRequest(.inode(scene.root))
         await #expect(throws: FopError.notConnected) { _ = try await scene.client.lookup(root, in: scene.frame) }
         #expect(scene.listener.heard == [])
