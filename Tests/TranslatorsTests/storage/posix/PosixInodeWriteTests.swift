@@ -53,6 +53,19 @@ struct PosixInodeWriteTests {
         await brick.stop()
     }
 
+    @Test(arguments: [0, 1, 4_096, 131_071, 131_072, 300_001] as [UInt64])
+    func `a payload that takes several calls arrives whole wherever it begins`(offset: UInt64) async throws {
+        let brick = try await ScratchBrick()
+        let fd = try await brick.create("file")
+        let bytes = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 / 251) }
+        let slices = [bytes[..<400_001], bytes[400_001...]].map { brick.payload(Array($0)).first! }
+        let request = WriteRequest(fd: fd, offset: offset, payload: Payload(slices))
+        #expect(try await brick.posix.writev(request, in: brick.frame).bytes == bytes.count)
+        let expected = [UInt8](repeating: 0, count: Int(offset)) + bytes
+        #expect(try await brick.read(fd, bytes: 2_000_000) == expected)
+        await brick.stop()
+    }
+
     @Test func `a payload of many slices arrives whole and in order`() async throws {
         let brick = try await ScratchBrick()
         let fd = try await brick.create("file")
