@@ -35,7 +35,8 @@ public struct ByteRange: Hashable, Sendable, CustomStringConvertible {
         precondition(grain.nonzeroBitCount == 1, "a grain is a power of two")
         return sequence(state: start) { [end] at -> ByteRange? in
             guard at < end else { return nil }
-            let next = min(end, (at | (grain - 1)) &+ 1 == 0 ? end : (at | (grain - 1)) + 1)
+            let last = at | (grain - 1)
+            let next = last < end ? last + 1 : end
             defer { at = next }
             return ByteRange(start: at, end: next)
         }

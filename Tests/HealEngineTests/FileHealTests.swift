@@ -344,14 +344,20 @@ import TranslatorTesting
 
     @Test func `each lock of a heal, each window's too, has an owner of its own`() async throws {
         let bench = try await HealBench(content: [Self.base, Self.base])
-        bench.epoch((0..<8).map { ($0 * 131_072, pattern(100, seed: 5)) })
+        bench.epoch((0..<40).map { ($0 * 16_384, pattern(100, seed: 5)) })
         #expect(await bench.heal().outcome == .healed(isAll: true))
         let asked = bench.client.recorder(1).steps.filter {
             $0.fop == .inodelk && $0.arguments.contains("tryAcquire") && $0.ended == nil
         }
-        #expect(asked.count == 4 + 8, "self-heal, inspection, mark, eight windows, inspection")
+        #expect(asked.count == 4 + 2, "self-heal, inspection, mark, windows of 32 pieces and 8, inspection")
         #expect(Set(asked.map(\.lockOwner)).count == asked.count)
-        #expect(asked.dropFirst(3).dropLast().allSatisfy { $0.arguments.contains("length=131072") })
+        // Whole blocks, from the first piece to the last.
+        for (start, length) in [(0, 31 * 16_384 + 4_096), (32 * 16_384, 7 * 16_384 + 4_096)] {
+            #expect(
+                asked.dropFirst(3).contains {
+                    $0.arguments.contains("start=\(start)") && $0.arguments.contains("length=\(length)")
+                })
+        }
     }
 
     @Test(arguments: [false, true])

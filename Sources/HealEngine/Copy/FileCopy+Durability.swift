@@ -10,16 +10,23 @@ extension FileCopy {
 
     /// fsync of the sinks: before the marks go, what they stood for is on disk everywhere (DESIGN §3.3, step 5).
     func makeSinksDurable(_ plan: HealPlan) async throws(CopyInterruption) {
-        let answers = await replicas.each(alive(plan.sinks.map(\.replica))) { [self] sink -> FopError? in
-            do throws(FopError) { try await fsync(sink) } catch { return error }
+        let sinks = plan.sinks.map(\.replica)
+        await sync(sinks, dataOnly: false)
+        if alive(sinks).isEmpty { throw .noSinkLeft }
+    }
+
+    /// A sink that fails drops out: the kernel tells of a failed write once, and a later fsync would not hear of it
+    /// again.
+    fileprivate func sync(_ sinks: [Int], dataOnly: Bool) async {
+        let answers = await replicas.each(alive(sinks)) { [self] sink -> FopError? in
+            do throws(FopError) { try await fsync(sink, dataOnly: dataOnly) } catch { return error }
             return nil
         }
         for (sink, error) in answers { if let error { drop(sink, error) } }
-        if alive(plan.sinks.map(\.replica)).isEmpty { throw .noSinkLeft }
     }
 
-    private func fsync(_ replica: Int) async throws(FopError) {
-        _ = try await replicas.replicas[replica].fsync(FsyncRequest(fd: fds[replica]!, dataOnly: false), in: frame)
+    private func fsync(_ replica: Int, dataOnly: Bool = false) async throws(FopError) {
+        _ = try await replicas.replicas[replica].fsync(FsyncRequest(fd: fds[replica]!, dataOnly: dataOnly), in: frame)
     }
 
     /// The sinks get the source's times, as if nobody had written to them now: setattr with valid 0x70.
@@ -55,26 +62,12 @@ struct SinkFlush: ~Copyable {
         movedBefore = moved
         await finish()
         running = Task.detached(executorPreference: copy.replicas.environment.executor) { [copy] in
-            await copy.flush(sinks)
+            await copy.sync(sinks, dataOnly: true)
         }
     }
 
     mutating func finish() async {
         await running?.value
         running = nil
-    }
-}
-
-extension FileCopy {
-    /// A sink that fails drops out: the kernel tells of a failed write once, and the fsync at the end would not hear of
-    /// it again.
-    fileprivate func flush(_ sinks: [Int]) async {
-        let answers = await replicas.each(alive(sinks)) { [self] sink -> FopError? in
-            do throws(FopError) {
-                _ = try await replicas.replicas[sink].fsync(FsyncRequest(fd: fds[sink]!, dataOnly: true), in: frame)
-            } catch { return error }
-            return nil
-        }
-        for (sink, error) in answers { if let error { drop(sink, error) } }
     }
 }

@@ -4,7 +4,7 @@ import TranslatorCore
 
 extension FileCopy {
     /// Growth that is copied under the lock of the tail at once; more than that goes by windows first.
-    private static var growthUnderTailMax: UInt64 { 8 * HealWindow.bytesMax }
+    private static var growthUnderTailMax: UInt64 { HealWindow.bytesMax }
     /// After so many looks at a source that shrinks and grows, the tail is locked from the start of the file.
     private static var looksMax: Int { 8 }
 
@@ -52,11 +52,11 @@ extension FileCopy {
         return doAll
     }
 
-    /// Under the lock of the last window of the job: no sink stays shorter than its end. False when the source does not
+    /// Under the lock of the last block of the job: no sink stays shorter than its end. False when the source does not
     /// reach that far any more.
     private func lengthen(_ job: CopyJob) async throws(CopyInterruption) -> Bool {
         precondition(!job.isWhole && job.end > 0)
-        let last = LockRange(start: (job.end - 1) & ~(HealWindow.bytesMax - 1), length: HealWindow.bytesMax)
+        let last = LockRange(start: (job.end - 1) & ~(HealWindow.blockBytes - 1), length: HealWindow.blockBytes)
         var isDone = false
         try await locked(last, job.sinks) { () async throws(CopyInterruption) in
             guard try await sourceSize() >= job.end else { return }
@@ -79,7 +79,7 @@ extension FileCopy {
                 guard end - reached <= Self.growthUnderTailMax || start == 0 else { return }
                 var windows = HealWindows(job.ranges(from: reached, upTo: end))
                 while let window = windows.take() {
-                    for piece in window.pieces { try await copy(piece, of: job) }
+                    try await copy(window.pieces, of: job)
                 }
                 reached = end
             }

@@ -1,11 +1,36 @@
 import RangeMapping
 import TranslatorCore
 
-/// A piece lies in one window and is copied under its lock.
+/// The pieces of a window, copied under its lock.
 extension FileCopy {
-    /// Makes the sinks' bytes and holes in `piece` equal to the source's.
-    func copy(_ piece: ByteRange, of job: CopyJob) async throws(CopyInterruption) {
-        let blocks = piece.expanded(toMultiplesOf: 4096)
+    /// Makes the sinks' bytes and holes in `pieces` equal to the source's.
+    func copy(_ pieces: [ByteRange], of job: CopyJob) async throws(CopyInterruption) {
+        // What the source last said is data, which holds for many pieces where a file is dense.
+        var data: ByteRange?
+        for piece in pieces {
+            let blocks = piece.expanded(toMultiplesOf: 4096)
+            if data.map({ $0.start <= blocks.start && blocks.end <= $0.end }) != true {
+                do throws(FopError) {
+                    let first = try await sourceMap().begin(blocks)
+                    data = first.kind.readsAsZeros ? nil : first.range
+                } catch {
+                    throw .sourceFailed(error)
+                }
+            }
+            if let data, data.start <= blocks.start && blocks.end <= data.end {
+                try await copyData(piece, of: job)
+            } else {
+                try await copyMapped(piece, blocks, of: job)
+            }
+            if alive(job.sinks).isEmpty { throw .noSinkLeft }
+            tally.done(piece.count)
+        }
+    }
+
+    /// A piece whose blocks are not all data.
+    private func copyMapped(
+        _ piece: ByteRange, _ blocks: ByteRange, of job: CopyJob
+    ) async throws(CopyInterruption) {
         let mappings: [Mapping]
         do throws(FopError) {
             mappings = try await sourceMap().mappings(in: blocks)
@@ -16,11 +41,9 @@ extension FileCopy {
             if mapping.kind.readsAsZeros {
                 await punch(mapping.range, job.sinks)
             } else if let data = mapping.range.intersection(piece) {
-                for block in data.split(atMultiplesOf: HealWindow.bytesMax) { try await copyData(block, of: job) }
+                try await copyData(data, of: job)
             }
         }
-        if alive(job.sinks).isEmpty { throw .noSinkLeft }
-        tally.done(piece.count)
     }
 
     /// Whole blocks that are a hole on the source: whatever a sink has there goes.
@@ -48,6 +71,10 @@ extension FileCopy {
     }
 
     private func copyData(_ data: ByteRange, of job: CopyJob) async throws(CopyInterruption) {
+        for block in data.split(atMultiplesOf: HealWindow.blockBytes) { try await copyBlock(block, of: job) }
+    }
+
+    private func copyBlock(_ data: ByteRange, of job: CopyJob) async throws(CopyInterruption) {
         var sinks = alive(job.sinks)
         if job.byChecksum {
             sinks = try await differing(data, sinks)

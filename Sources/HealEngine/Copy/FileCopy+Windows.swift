@@ -11,7 +11,7 @@ extension FileCopy {
 
     /// Copies the job's ranges from `start` up to `size`, several windows in flight.
     func copy(_ job: CopyJob, from start: UInt64 = 0, upTo size: UInt64) async throws(CopyInterruption) {
-        var windows = HealWindows(job.ranges(from: start, upTo: size), length: job.windowBytes)
+        var windows = HealWindows(job.ranges(from: start, upTo: size))
         var flush = SinkFlush(self)
         do throws(CopyInterruption) {
             while windows.next != nil {
@@ -33,7 +33,7 @@ extension FileCopy {
         var gathered: [HealWindow] = []
         var known: UInt64 = 0, bytes: UInt64 = 0
         while gathered.count < Self.windowsGatheredMax, bytes < Self.bytesGatheredMax, let next = windows.next {
-            if next.start >= known, next.count > 2 * HealWindow.bytesMax {
+            if next.start >= known, next.count > 2 * HealWindow.blockBytes {
                 guard let data = try await dataExtent(from: next.start, job.sinks), data.start < next.end else {
                     tally.passed(next.count)
                     windows.skip(to: next.end)
@@ -108,7 +108,7 @@ extension FileCopy {
     /// One window, under its lock on the source and on every sink that is left.
     private func copy(_ window: HealWindow, _ job: CopyJob) async throws(CopyInterruption) {
         try await locked(window.lockRange, job.sinks) { () async throws(CopyInterruption) in
-            for piece in window.pieces { try await copy(piece, of: job) }
+            try await copy(window.pieces, of: job)
         }
     }
 

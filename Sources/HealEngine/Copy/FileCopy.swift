@@ -94,8 +94,6 @@ struct CopyJob: Sendable {
     let sinks: [Int]
 
     var isWhole: Bool { end == .max }
-    /// Of one lock. Where everything is looked at anyway, eight blocks share one.
-    var windowBytes: UInt64 { isWhole ? 8 * HealWindow.bytesMax : HealWindow.bytesMax }
     /// The part before `size`.
     func ranges(from start: UInt64 = 0, upTo size: UInt64) -> ByteRanges {
         start < size ? ranges.intersection(ByteRange(start: start, end: size)) : ByteRanges()

@@ -1,45 +1,41 @@
 import RangeMapping
 import TranslatorCore
 
-/// One stretch of a file: locked, read, compared and written as a unit.
-/// Source: GlusterFS `afr.c`, data-self-heal-window-size: blocks of 128 KiB, 1...1024, default 8 (here: in flight).
+/// What one lock covers: pieces of a file that lie close together or far apart, copied one after the other.
+///
+/// GlusterFS locks 128 KiB at a time (`afr.c`, data-self-heal-window-size: 1…1024 blocks of 128 KiB, default 8). Here a
+/// window is bounded by how long it is held, by bytes and by pieces, and not by how far apart these are: 4 KiB written
+/// here and there would else cost more in locks than in copying.
 struct HealWindow: Equatable, Sendable {
-    static let bytesMax: UInt64 = 128 * 1024
+    /// Of one read and one write.
+    static let blockBytes: UInt64 = 128 * 1024
+    static let bytesMax = 8 * blockBytes
+    static let piecesMax = 32
     static let inFlightMin = 1, inFlightMax = 1024, inFlightDefault = 8
 
-    /// A multiple of `length`.
-    let offset: UInt64
-    /// `bytesMax`, or a multiple of it where everything is copied: then a lock is taken once for several reads and
-    /// writes of `bytesMax`.
-    let length: UInt64
-    /// What to copy of it, exactly; ascending.
+    /// What to copy, exactly; ascending, none across a multiple of `bytesMax`. No other window has bytes in the 4 KiB
+    /// blocks that these touch: holes are punched in whole blocks.
     let pieces: [ByteRange]
 
-    init(offset: UInt64, length: UInt64 = bytesMax, pieces: [ByteRange]) {
-        precondition(length > 0 && length.isMultiple(of: Self.bytesMax))
-        precondition(offset.isMultiple(of: length))
+    init(pieces: [ByteRange]) {
         precondition(!pieces.isEmpty)
-        precondition(pieces.first!.start >= offset)
-        precondition(pieces.last!.end <= offset + length)
-        (self.offset, self.length, self.pieces) = (offset, length, pieces)
+        self.pieces = pieces
     }
 
     var bytes: UInt64 { pieces.reduce(0) { $0 + $1.count } }
-    /// What is locked for it: the whole stretch, because holes are punched in whole blocks.
-    var lockRange: LockRange { LockRange(start: offset, length: length) }
+    /// Whole blocks.
+    var lockRange: LockRange {
+        let all = ByteRange(start: pieces.first!.start, end: pieces.last!.end).expanded(toMultiplesOf: 4096)
+        return LockRange(start: all.start, length: all.count)
+    }
 }
 
 /// Cuts ranges into windows, in ascending order. A value: it neither reads nor locks.
 struct HealWindows: Sendable {
     private let ranges: ByteRanges
-    /// Of each window: a power of two, `HealWindow.bytesMax` or more.
-    private let length: UInt64
     private var at: UInt64 = 0
 
-    init(_ ranges: ByteRanges, length: UInt64 = HealWindow.bytesMax) {
-        precondition(length >= HealWindow.bytesMax && length.nonzeroBitCount == 1)
-        (self.ranges, self.length) = (ranges, length)
-    }
+    init(_ ranges: ByteRanges) { self.ranges = ranges }
 
     /// The first stretch not handed out yet; nil at the end.
     var next: ByteRange? { ranges.first(atOrBehind: at) }
@@ -47,14 +43,28 @@ struct HealWindows: Sendable {
     /// Leaves out everything before `offset`.
     mutating func skip(to offset: UInt64) { at = max(at, offset) }
 
-    /// The window around `next`.
+    /// The next window, which begins with `next`.
     mutating func take() -> HealWindow? {
-        guard let next else { return nil }
-        let offset = next.start & ~(length - 1)
-        let end = offset + length
-        defer { at = end }
-        return HealWindow(
-            offset: offset, length: length,
-            pieces: ranges.intersection(ByteRange(start: next.start, end: end)).ranges)
+        var pieces: [ByteRange] = []
+        var bytes: UInt64 = 0
+        while let piece = nextPiece {
+            if let last = pieces.last {
+                let isInItsBlock = piece.start / 4096 == (last.end - 1) / 4096
+                let fits = pieces.count < HealWindow.piecesMax && bytes + piece.count <= HealWindow.bytesMax
+                guard isInItsBlock || fits else { break }
+            }
+            pieces.append(piece)
+            bytes += piece.count
+            at = piece.end
+        }
+        return pieces.isEmpty ? nil : HealWindow(pieces: pieces)
+    }
+
+    /// `next`, as far as the next multiple of a window's bytes.
+    private var nextPiece: ByteRange? {
+        next.map { next in
+            let last = next.start | (HealWindow.bytesMax - 1)
+            return ByteRange(start: next.start, end: last < next.end ? last + 1 : next.end)
+        }
     }
 }
