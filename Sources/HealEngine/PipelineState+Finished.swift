@@ -31,7 +31,8 @@ extension PipelineState {
             // What it left is for epochs that are not complete yet: their close has it heard of again.
             ends(
                 gfid, putOff: isAll ? nil : putOff(.close(until: nil), settings, now),
-                restsUntil: report.took > .zero ? now + min(report.took * 2, settings.restMax) : nil,
+                rest: report.took > .zero
+                    ? HealSchedule.Rest(from: now, until: now + min(report.took * 8, settings.restMax)) : nil,
                 stillBehind: isAll ? nil : now)
         case .gone:
             for target in names.indices { knowledge.forget(EpochKnowledge.File(gfid: gfid, target: target)) }
@@ -92,10 +93,10 @@ extension PipelineState {
 
     /// `stillBehind`: marks are left that no record need tell of, seen at this moment.
     private mutating func ends(
-        _ gfid: Gfid, putOff: HealSchedule.PutOff?, isClean: Bool = true, restsUntil: MonotonicTime? = nil,
+        _ gfid: Gfid, putOff: HealSchedule.PutOff?, isClean: Bool = true, rest: HealSchedule.Rest? = nil,
         stillBehind: MonotonicTime? = nil
     ) {
-        schedule.finished(gfid, putOff: putOff, restsUntil: restsUntil)
+        schedule.finished(gfid, putOff: putOff, rest: rest)
         guard isClean else { return }
         quarantine.released(gfid)
         // Records of newer epochs may have come while it was healed.

@@ -53,7 +53,8 @@ struct PipelineState: Sendable {
             return false
         case .closed:
             ledger.noted(record.gfid, since: now)
-            return want(record.gfid, .recorded)
+            let isWanted = want(record.gfid, .recorded)
+            return schedule.heard(record.gfid, at: now) || isWanted
         case .ignored: return record.kind == .wanted && want(record.gfid, .promoted)
         }
     }

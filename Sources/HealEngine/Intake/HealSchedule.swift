@@ -22,6 +22,15 @@ struct HealSchedule: Sendable {
         let endsWithNews: Bool
         /// The line it waits in afterwards.
         var urgency = Urgency.crawled
+        /// It only rests, till then at the latest.
+        var restsUntil: MonotonicTime?
+    }
+    /// After a heal, before news of the file start the next one. A file that is written all the time ends an epoch
+    /// every few milliseconds: without rest the writer would share its processor and its disk with heal after heal,
+    /// each with its fsyncs, of ranges that are written again meanwhile. Once the writer is not heard for a while, the
+    /// rest is over.
+    struct Rest: Equatable, Sendable {
+        let from: MonotonicTime, until: MonotonicTime
     }
     enum Acceptance: Equatable, Sendable {
         /// It will have its turn.
@@ -38,6 +47,8 @@ struct HealSchedule: Sendable {
 
     let waitingMax: Int
     var inFlightMax: Int
+    /// Without news for so long, a writer has paused.
+    let quietAfter: Duration
     private var queues = Urgency.allCases.map { _ in WaitingLine() }
     private var places: [Gfid: Urgency] = [:]
     private var inFlight: [Gfid: Urgency?] = [:]
@@ -48,10 +59,10 @@ struct HealSchedule: Sendable {
     /// Something was left to a crawl since the last one began.
     private(set) var hasOverflowed = false
 
-    init(inFlightMax: Int, waitingMax: Int) {
+    init(inFlightMax: Int, waitingMax: Int, quietAfter: Duration = .milliseconds(150)) {
         precondition(inFlightMax > 0)
         precondition(waitingMax > 0)
-        (self.inFlightMax, self.waitingMax) = (inFlightMax, waitingMax)
+        (self.inFlightMax, self.waitingMax, self.quietAfter) = (inFlightMax, waitingMax, quietAfter)
     }
 
     var waitingCount: Int { places.count }
@@ -87,11 +98,22 @@ struct HealSchedule: Sendable {
             hasOverflowed = true
             return .leftToCrawl
         } else if let until = rests.removeValue(forKey: gfid), urgency != .promoted {
-            putOff(gfid, PutOff(until: until, endsWithNews: false, urgency: urgency))
+            putOff(gfid, PutOff(until: until, endsWithNews: false, urgency: urgency, restsUntil: until))
             return .resting
         }
         append(gfid, urgency)
         return .waiting
+    }
+
+    /// The writer of this file was heard, after which the file was wanted. True when it rests: then its turn may have
+    /// moved.
+    mutating func heard(_ gfid: Gfid, at now: MonotonicTime) -> Bool {
+        guard let put = putOff[gfid], let end = put.restsUntil else { return false }
+        putOff(gfid, rest(until: end, put.urgency, heard: now))
+        return true
+    }
+    private func rest(until end: MonotonicTime, _ urgency: Urgency, heard: MonotonicTime) -> PutOff {
+        PutOff(until: min(end, heard + quietAfter), endsWithNews: false, urgency: urgency, restsUntil: end)
     }
 
     private mutating func putOff(_ gfid: Gfid, _ put: PutOff) {
@@ -134,14 +156,12 @@ struct HealSchedule: Sendable {
     /// Its heal has ended. `putOff` says when to try again if it must be; news that came meanwhile has it wait at once,
     /// unless the heal failed. Nil from a heal that left nothing to do.
     ///
-    /// `restsUntil`: until then its next heal is not begun for mere news. A file that is written all the time ends an
-    /// epoch every few milliseconds: without rest the writer would share its processor and its disk with heal after
-    /// heal, each with its fsyncs, of ranges that are written again meanwhile.
-    mutating func finished(_ gfid: Gfid, putOff put: PutOff?, restsUntil rest: MonotonicTime? = nil) {
+    /// `rest`: its next heal is not begun for mere news before that is over.
+    mutating func finished(_ gfid: Gfid, putOff put: PutOff?, rest: Rest? = nil) {
         guard let again = inFlight.removeValue(forKey: gfid) else { preconditionFailure("\(gfid) was not in flight") }
         if let again, put == nil || put!.endsWithNews || again == .promoted {
             if let rest, again != .promoted {
-                putOff(gfid, PutOff(until: rest, endsWithNews: false, urgency: again))
+                putOff(gfid, self.rest(until: rest.until, again, heard: rest.from))
             } else {
                 append(gfid, again)
             }
@@ -149,8 +169,8 @@ struct HealSchedule: Sendable {
         }
         if let put { putOff(gfid, put) }
         if let rest {
-            rests[gfid] = rest
-            due.add(gfid, rest)
+            rests[gfid] = rest.until
+            due.add(gfid, rest.until)
         }
     }
 

@@ -72,11 +72,11 @@ import TranslatorCore
     }
 
     @Test func `a file that was healed rests before news of it start the next heal, unless somebody waits`() {
-        var schedule = HealSchedule(inFlightMax: 1, waitingMax: 10)
+        var schedule = HealSchedule(inFlightMax: 1, waitingMax: 10, quietAfter: .seconds(100))
         func heals(_ put: HealSchedule.PutOff? = nil, newsMeanwhile: Bool = false, until rest: Int64) {
             _ = schedule.next(at: Self.at(rest - 1))
             if newsMeanwhile { #expect(schedule.want(Self.gfid(1), .recorded) == .again) }
-            schedule.finished(Self.gfid(1), putOff: put, restsUntil: Self.at(rest))
+            schedule.finished(Self.gfid(1), putOff: put, rest: .init(from: Self.at(rest - 1), until: Self.at(rest)))
         }
         _ = schedule.want(Self.gfid(1), .recorded)
         heals(until: 10)
@@ -99,6 +99,30 @@ import TranslatorCore
         #expect(schedule.want(Self.gfid(2), .recorded) == .waiting && schedule.next(at: Self.at(1)) == Self.gfid(2))
     }
 
+    @Test func `a rest is over when the writer pauses`() {
+        var schedule = HealSchedule(inFlightMax: 1, waitingMax: 10, quietAfter: .seconds(3))
+        let file = Self.gfid(1)
+        func news(at seconds: Int64) -> (HealSchedule.Acceptance, movesTurn: Bool) {
+            (schedule.want(file, .recorded), schedule.heard(file, at: Self.at(seconds)))
+        }
+        #expect(news(at: 0) == (.waiting, false))
+        #expect(schedule.next(at: Self.at(0)) == file)
+        schedule.finished(file, putOff: nil, rest: .init(from: Self.at(10), until: Self.at(20)))
+        #expect(news(at: 11) == (.resting, true))
+        #expect(schedule.nextDue == Self.at(14))
+        #expect(news(at: 13) == (.putOff, true))
+        #expect(schedule.next(at: Self.at(15)) == nil, "it went on writing")
+        #expect(schedule.next(at: Self.at(16)) == file, "and has paused")
+        #expect(news(at: 17) == (.again, false))
+        schedule.finished(file, putOff: nil, rest: .init(from: Self.at(20), until: Self.at(40)))
+        #expect(schedule.next(at: Self.at(22)) == nil)
+        #expect(schedule.next(at: Self.at(23)) == file, "it was heard in the heal for the last time")
+        #expect(news(at: 24) == (.again, false))
+        schedule.finished(file, putOff: nil, rest: .init(from: Self.at(30), until: Self.at(34)))
+        #expect(news(at: 32) == (.putOff, true))
+        #expect(schedule.next(at: Self.at(34)) == file, "no longer than it may rest")
+    }
+
     @Test(arguments: 0..<200 as Range<UInt64>)
     func `every wanted file is in one place, and each gets its turn`(seed: UInt64) {
         var numbers = SeededNumbers(seed: seed)
@@ -116,6 +140,7 @@ import TranslatorCore
                 case .putOff, .resting:
                     #expect(schedule.putOff(gfid) != nil, "seed \(seed)")
                     owed.insert(gfid)
+                    if Bool.random(using: &numbers) { _ = schedule.heard(gfid, at: Self.at(now)) }
                 case .leftToCrawl: #expect(!owed.contains(gfid) && schedule.hasOverflowed, "seed \(seed)")
                 }
             case 3, 4:
@@ -129,8 +154,10 @@ import TranslatorCore
                     let put = HealSchedule.PutOff(
                         until: Self.at(now + Int64.random(in: 1...5, using: &numbers)),
                         endsWithNews: Bool.random(using: &numbers))
-                    let rest = Bool.random(using: &numbers) ? Self.at(now + 3) : nil
-                    schedule.finished(done, putOff: Bool.random(using: &numbers) ? put : nil, restsUntil: rest)
+                    let rest =
+                        Bool.random(using: &numbers)
+                        ? HealSchedule.Rest(from: Self.at(now), until: Self.at(now + 3)) : nil
+                    schedule.finished(done, putOff: Bool.random(using: &numbers) ? put : nil, rest: rest)
                     if schedule.putOff(done) != nil { owed.insert(done) }
                 }
             default: now += 1
