@@ -40,6 +40,9 @@ struct EpochKnowledge: Sendable {
             var records: UInt64?
         }
 
+        /// As much of `cost` as its file counts.
+        fileprivate var counted = 0
+
         var isComplete: Bool { isJournalled || (close?.records).map { $0 == sequences.byteCount } ?? false }
         var cost: Int { 1 + sequences.ranges.count + ranges.ranges.count }
     }
@@ -48,8 +51,27 @@ struct EpochKnowledge: Sendable {
         var epochs: [Int32: [Gfid: Epoch]] = [:]
         /// What is told of epochs up to here again, by a replay, is no news.
         var healedThrough = Int32.min
-        var cost = 1
+        /// Of all epochs, and 1; 0 while nothing is known.
+        var cost = 0
         var touched: UInt64 = 0
+
+        /// Answers by how much the cost has grown. In place: a copy of an epoch would be one of its ranges too, for
+        /// every record.
+        mutating func change<Result>(
+            _ generation: Int32, _ writer: Gfid, at now: MonotonicTime, _ touches: UInt64,
+            _ body: (inout Epoch) -> Result
+        ) -> (Result, grown: Int) {
+            func change(_ epoch: inout Epoch) -> (Result, grown: Int) {
+                let result = body(&epoch)
+                defer { epoch.counted = epoch.cost }
+                return (result, epoch.cost - epoch.counted)
+            }
+            var (result, grown) = change(&epochs[generation, default: [:]][writer, default: Epoch(heard: now)])
+            if cost == 0 { grown += 1 }
+            cost += grown
+            touched = touches
+            return (result, grown)
+        }
     }
 
     /// About how many ranges are kept in all; a range takes 16 bytes, an epoch some hundred.
@@ -117,16 +139,8 @@ struct EpochKnowledge: Sendable {
     ) -> Result {
         touches += 1
         targets.insert(file.target)
-        let before = files[file]?.cost ?? 0
-        var known = files.removeValue(forKey: file) ?? KnownFile()
-        var epoch = known.epochs[generation]?[writer] ?? Epoch(heard: now)
-        known.cost -= known.epochs[generation]?[writer]?.cost ?? 0
-        let result = body(&epoch)
-        known.cost += epoch.cost
-        known.epochs[generation, default: [:]][writer] = epoch
-        known.touched = touches
-        cost += known.cost - before
-        files[file] = known
+        let (result, grown) = files[file, default: KnownFile()].change(generation, writer, at: now, touches, body)
+        cost += grown
         if cost > costMax { forgetOldest() }
         return result
     }
@@ -153,7 +167,7 @@ struct EpochKnowledge: Sendable {
         let before = known.cost
         known.healedThrough = max(known.healedThrough, generation)
         for (number, writers) in known.epochs where number <= generation {
-            known.cost -= writers.values.reduce(0) { $0 + $1.cost }
+            known.cost -= writers.values.reduce(0) { $0 + $1.counted }
             known.epochs[number] = nil
         }
         cost += known.cost - before

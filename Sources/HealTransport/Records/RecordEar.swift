@@ -17,13 +17,16 @@ final class RecordEar: @unchecked Sendable {
     /// `healctl` an incomplete one for long.
     private static let tidyPause = Duration.seconds(3)
 
-    private struct Writer {
+    private final class Writer {
+        let id: Gfid
         var heard: MonotonicTime
-        var isSilent = false
+        var isSilent = true
         /// For each first gfid byte that was heard of.
         var trackers: [UInt8: SequenceTracker] = [:]
         /// The remote that its records come from; nil for the runtime directory.
         var remote: Int?
+
+        init(_ id: Gfid, heard: MonotonicTime) { (self.id, self.heard) = (id, heard) }
     }
 
     private let owner: RecordSubscriber
@@ -34,6 +37,8 @@ final class RecordEar: @unchecked Sendable {
     private let replays: ReplayClient
     private var connected: Set<Gfid> = []
     private var writers: [Gfid: Writer] = [:]
+    /// Whose record was the last: mostly the next one is its too.
+    private var latest: Writer?
     private var batch: [WriteRecord] = []
     private var counters = RecordSubscriber.Counters()
 
@@ -63,19 +68,23 @@ final class RecordEar: @unchecked Sendable {
     }
 
     func run() {
-        var tidyAt = clock.now() + Self.tidyPause
+        var tidyAt = clock.now() + Self.tidyPause, lookAt = clock.now()
         while !owner.state.withLock({ $0.isClosed }) {
-            if clock.now() >= tidyAt {
+            let now = clock.now()
+            if now >= tidyAt {
                 owner.directory.removeStaleSockets(olderThan: .seconds(1))
-                tidyAt = clock.now() + Self.tidyPause
+                tidyAt = now + Self.tidyPause
             }
-            lookAtDirectory()
+            // A notice can be lost.
+            if watch.drain() || now >= lookAt {
+                lookAtDirectory()
+                lookAt = now + .seconds(1)
+            }
             ZMQPoll.wait(
                 sockets: [local] + remotes + replays.sockets,
                 descriptors: [watch.descriptor, owner.wakeup.descriptor],
                 timeout: replays.isBusy ? .milliseconds(50) : .seconds(1))
             owner.wakeup.drain()
-            watch.drain()
             while hear(local, remote: nil) {}
             for (position, socket) in remotes.enumerated() { while hear(socket, remote: position) {} }
             takeWishes()
@@ -129,49 +138,58 @@ final class RecordEar: @unchecked Sendable {
     }
 
     private func take(_ record: WriteRecord, remote: Int?, _ now: MonotonicTime) {
-        guard writers[record.writer] != nil || writers.count < Self.writersMax else {
+        guard let writer = writer(record.writer, now) else {
             if record.isPublished { batch.append(record) }
             return
         }
-        let isNew = writers[record.writer]?.isSilent ?? true
-        writers[record.writer, default: Writer(heard: now)].heard = now
-        writers[record.writer]!.remote = remote
-        if isNew {
-            writers[record.writer]!.isSilent = false
+        (writer.heard, writer.remote) = (now, remote)
+        if writer.isSilent {
+            writer.isSilent = false
             tellBatch()
-            owner.onEvent(.writerAppeared(record.writer))
+            owner.onEvent(.writerAppeared(writer.id))
         }
         switch record.kind {
-        case .heartbeat(let sequences): beat(record.writer, sequences)
-        case .range, .close: track(record)
+        case .heartbeat(let sequences): beat(writer, sequences)
+        case .range, .close: track(record, writer)
         case .wanted: batch.append(record)
         // Nobody publishes these.
         case .opening, .opened, .blind: refuse()
         }
     }
 
-    private func track(_ record: WriteRecord) {
+    /// Nil for one too many.
+    private func writer(_ id: Gfid, _ now: MonotonicTime) -> Writer? {
+        if let latest, latest.id == id { return latest }
+        if let known = writers[id] {
+            latest = known
+            return known
+        }
+        guard writers.count < Self.writersMax else { return nil }
+        let writer = Writer(id, heard: now)
+        (writers[id], latest) = (writer, writer)
+        return writer
+    }
+
+    private func track(_ record: WriteRecord, _ writer: Writer) {
         let byte = record.gfid.firstByte
         guard owner.options.share.contains(byte) else { return }
         var loss: SequenceTracker.Loss?
-        let isFresh = writers[record.writer]!.trackers[byte, default: SequenceTracker(after: record.sequence - 1)]
+        let isFresh = writer.trackers[byte, default: SequenceTracker(after: record.sequence - 1)]
             .receive(record.sequence, loss: &loss)
         counters.received += 1
         if !isFresh, record.sequence > 0 { counters.duplicate += 1 }
         // Told all the same: a healer counts distinct sequences, and one that came late is still of use.
         batch.append(record)
-        if let loss { noticeLoss(loss, of: record.writer, byte) }
+        if let loss { noticeLoss(loss, of: writer.id, byte) }
     }
 
     /// All up to these sequences has been published: what is not here by now is lost.
-    private func beat(_ writer: Gfid, _ sequences: [UInt64]) {
+    private func beat(_ writer: Writer, _ sequences: [UInt64]) {
         for byte in owner.options.share {
             let through = sequences[Int(byte)]
             guard through > 0 else { continue }
-            if let loss = writers[writer]!.trackers[byte, default: SequenceTracker(after: through)].settle(
-                through: through)
-            {
-                noticeLoss(loss, of: writer, byte)
+            if let loss = writer.trackers[byte, default: SequenceTracker(after: through)].settle(through: through) {
+                noticeLoss(loss, of: writer.id, byte)
             }
         }
     }
@@ -219,11 +237,14 @@ final class RecordEar: @unchecked Sendable {
     private func noticeSilence() {
         let now = clock.now()
         for (id, writer) in writers where !writer.isSilent && now - writer.heard > owner.options.silence {
-            writers[id]!.isSilent = true
+            writer.isSilent = true
             owner.onEvent(.writerSilent(id))
         }
         // The silent are remembered while there is room: a stopped process may go on with the sequences it had.
-        if writers.count >= Self.writersMax { writers = writers.filter { !$0.value.isSilent } }
+        if writers.count >= Self.writersMax {
+            writers = writers.filter { !$0.value.isSilent }
+            latest = nil
+        }
     }
 
     private func publishState() {

@@ -17,6 +17,10 @@ struct SequenceTracker {
 
     /// False for a sequence that was seen or given up before. `loss` is set when the hole before it has grown too old.
     mutating func receive(_ sequence: UInt64, loss: inout Loss?) -> Bool {
+        if sequence == through + 1 && ahead.isEmpty {
+            through = sequence
+            return true
+        }
         guard sequence > through, ahead.insert(sequence).inserted else { return false }
         absorb()
         if ahead.count > Self.aheadMax { loss = settle(through: ahead.min()! - 1) }

@@ -18,10 +18,12 @@ final class DirectoryWatch: Sendable {
     }
     deinit { close(descriptor) }
 
-    /// Forgets notices so far.
-    func drain() {
+    /// Forgets notices so far. Whether there were any.
+    @discardableResult func drain() -> Bool {
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
-            while read(descriptor, buffer.baseAddress!, buffer.count) > 0 {}
+            var hasAny = false
+            while read(descriptor, buffer.baseAddress!, buffer.count) > 0 { hasAny = true }
+            return hasAny
         }
     }
 }
