@@ -132,12 +132,13 @@ class Bypass:
         self.testbed.stop()
 
 
-def settle(system):
+def settle(systems):
     """What earlier jobs left dirty in the kernel's cache, and the healer's work on it, is not the next job's: kernels
     drop a file's pages at an open or keep them, as the mount says, and would charge one system and not the other.
     """
-    subprocess.run(["sync", "-f", system.path], check=True)
-    system.settle()
+    for system in systems:
+        subprocess.run(["sync", "-f", system.path], check=True)
+        system.settle()
 
 
 def fio(path, arguments, milliseconds):
@@ -190,7 +191,7 @@ def run(rounds, milliseconds, cache_mode, only=(), without=()):
         for number in range(rounds):
             for job in jobs:
                 for system in systems:
-                    settle(system)
+                    settle(systems)
                     work = create_files if job == "create-4k" else (lambda path, ms: fio(path, JOBS[job], ms))
                     figures[system.name, job].append(work(system.path, milliseconds))
             print("round %d of %d done" % (number + 1, rounds), file=sys.stderr, flush=True)

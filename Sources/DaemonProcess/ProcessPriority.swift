@@ -1,4 +1,5 @@
 import Glibc
+import TranslatorCore
 
 /// How much of a processor a process claims beside others: nice(2).
 public enum ProcessPriority {
@@ -6,13 +7,8 @@ public enum ProcessPriority {
     /// from the thread that makes them.
     public static func giveWay(_ nice: Int32) {
         precondition(0...19 ~= nice)
-        guard nice > 0, let threads = opendir("/proc/self/task") else { return }
-        defer { closedir(threads) }
-        while let entry = readdir(threads) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            guard let thread = id_t(name) else { continue }
+        guard nice > 0, let threads = try? LocalFile.names(in: "/proc/self/task") else { return }
+        for thread in threads.compactMap({ id_t($0) }) {
             // Making room for others is never refused; a thread may have ended meanwhile.
             _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), thread, nice)
         }

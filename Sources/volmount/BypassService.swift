@@ -56,8 +56,6 @@ struct BypassService {
             }
             bypass.attach(observer: PublishingObserver(publisher))
             return publisher
-        } catch let error as JournalError {
-            throw DaemonFailure(.startUp, "volume \"\(bypass.name)\": \(error)")
         } catch {
             throw DaemonFailure(.startUp, "volume \"\(bypass.name)\": \(error)")
         }

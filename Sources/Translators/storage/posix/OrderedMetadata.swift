@@ -28,12 +28,8 @@ enum OrderedMetadata {
         guard readlink("/sys/dev/block/\(major):\(minor)", &name, name.count - 1) > 0 else { return false }
         let path = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
         guard let last = path.split(separator: "/").last else { return false }
-        let file = open("/sys/fs/ext4/\(last)/journal_task", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return false }
-        defer { close(file) }
-        var text = [UInt8](repeating: 0, count: 64)
-        let bytes = read(file, &text, text.count)
-        return bytes > 0 && hasJournal(task: String(decoding: text[..<bytes], as: UTF8.self))
+        guard let task = try? LocalFile.bytes(of: "/sys/fs/ext4/\(last)/journal_task") else { return false }
+        return hasJournal(task: String(decoding: task, as: UTF8.self))
     }
 
     /// What journal_task says: the number of the task, or `<none>`.
