@@ -3,6 +3,7 @@ import TranslatorCore
 /// Every translator of this tree, one a line in the order of their types: what a process can load without plug-ins.
 public enum InTreeTranslators {
     public static let all: [any Translator.Type] = [
+        DistributeTranslator.self,
         ReplicateTranslator.self,
         DelayGenTranslator.self,
         ErrorGenTranslator.self,
@@ -12,6 +13,7 @@ public enum InTreeTranslators {
         BypassTranslator.self,
         IndexTranslator.self,
         LocksTranslator.self,
+        UtimeTranslator.self,
         ClientTranslator.self,
         PosixTranslator.self,
     ]

@@ -37,16 +37,23 @@ public final class Frame: Sendable {
     public let lockOwner: LockOwner
     /// The one time that all replicas record for this request ("consistent time"); zero for healers.
     public let time: Timestamp
+    /// Whether opening and reading set the access time on bricks that keep consistent times; without it they never do.
+    public let recordsAccess: Bool
     /// Names the request in traces: the kernel's own number on a mount.
     public let unique: UInt64
 
     public init(
-        caller: Caller, lockOwner: LockOwner = .unique(), time: Timestamp = .zero, unique: UInt64 = UniqueNumber.next()
+        caller: Caller, lockOwner: LockOwner = .unique(), time: Timestamp = .zero, recordsAccess: Bool = false,
+        unique: UInt64 = UniqueNumber.next()
     ) {
         (self.caller, self.lockOwner, self.time, self.unique) = (caller, lockOwner, time, unique)
+        self.recordsAccess = recordsAccess
     }
 
     public func with(lockOwner: LockOwner) -> Frame {
-        Frame(caller: caller, lockOwner: lockOwner, time: time, unique: unique)
+        Frame(caller: caller, lockOwner: lockOwner, time: time, recordsAccess: recordsAccess, unique: unique)
+    }
+    public func recordingAccess() -> Frame {
+        Frame(caller: caller, lockOwner: lockOwner, time: time, recordsAccess: true, unique: unique)
     }
 }

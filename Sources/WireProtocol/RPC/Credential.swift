@@ -23,6 +23,12 @@ public struct TimeFlags: OptionSet, Sendable, Hashable {
             }
     }
 
+    /// The same for a request: opening and reading set the access time where its frame says so.
+    public init(_ fop: Fop, in frame: Frame) {
+        self.init(fop)
+        if frame.recordsAccess, [.open, .opendir, .readv].contains(fop) { insert(.atime) }
+    }
+
     /// With a SETATTR: none where nothing but times are set, which would not be those then.
     public init(setattr valid: AttributeMask) { self = valid.isSubset(of: .times) ? [] : TimeFlags(.setattr) }
 }

@@ -10,7 +10,7 @@ extension BrickConnection {
         payloadBytesMax: Int? = nil, isPatient: Bool = false
     ) async throws(FopError) -> (result: Arguments.Result, payload: Payload) {
         let fop = arguments.fop
-        var credential = GlusterCredential(frame, timeFlags: timeFlags ?? TimeFlags(fop))
+        var credential = GlusterCredential(frame, timeFlags: timeFlags ?? TimeFlags(fop, in: frame))
         if !settings.sendsGroups { credential.caller.groups = [] }
         let answer = try await exchange(payload: payload, payloadBytesMax: payloadBytesMax, isPatient: isPatient) {
             arguments.call(xid: $0, credential: credential, payloadBytes: payload.count)
