@@ -74,6 +74,10 @@ let package = Package(
             dependencies: ["TranslatorCore", "ReplicaState", "RangeMapping", "HealProtocol", orderedCollections],
             swiftSettings: swift),
 
+        // A volume of a real cluster: what glusterd says of it, and what of that we serve.
+        .target(
+            name: "GlusterVolume", dependencies: ["TranslatorCore", "Translators", "CPosix"], swiftSettings: swift),
+
         // Fakes for the true edges only: disk, network, kernel, clock.
         .target(
             name: "TranslatorTesting",
@@ -91,14 +95,14 @@ let package = Package(
         .executableTarget(
             name: "volmount",
             dependencies: [
-                "TranslatorCore", "Translators", "ReplicaState", "FuseMount", "HealProtocol", "HealTransport",
-                "DaemonProcess", "CLastWords", argumentParser, logging, lifecycle, unixSignals,
+                "TranslatorCore", "Translators", "GlusterVolume", "ReplicaState", "FuseMount", "HealProtocol",
+                "HealTransport", "DaemonProcess", "CLastWords", argumentParser, logging, lifecycle, unixSignals,
             ], swiftSettings: swift),
         .executableTarget(
             name: "healer",
             dependencies: [
-                "TranslatorCore", "Translators", "HealEngine", "HealProtocol", "HealTransport", "DaemonProcess",
-                "CLastWords", argumentParser, logging, lifecycle, unixSignals,
+                "TranslatorCore", "Translators", "GlusterVolume", "HealEngine", "HealProtocol", "HealTransport",
+                "DaemonProcess", "CLastWords", argumentParser, logging, lifecycle, unixSignals,
             ], swiftSettings: swift),
         .executableTarget(
             name: "healctl",
@@ -143,6 +147,10 @@ let package = Package(
                 "WireProtocol", "Checksums", "CPosix",
             ],
             resources: [.copy("Vectors")], swiftSettings: swift),
+        .testTarget(
+            name: "GlusterVolumeTests",
+            dependencies: ["GlusterVolume", "Translators", "TranslatorCore", "TranslatorTesting", "CPosix"],
+            resources: [.copy("Volfiles")], swiftSettings: swift),
         .testTarget(
             name: "HealTransportTests",
             dependencies: [
@@ -191,8 +199,8 @@ let package = Package(
         .testTarget(
             name: "CompatibilityTests",
             dependencies: [
-                "HealEngine", "HealProtocol", "Translators", "ReplicaState", "WireProtocol", "TranslatorCore",
-                "TranslatorTesting", "CPosix",
+                "GlusterVolume", "HealEngine", "HealProtocol", "Translators", "ReplicaState", "WireProtocol",
+                "TranslatorCore", "TranslatorTesting", "CPosix",
             ],
             swiftSettings: swift),
         // Nanoseconds of the small steps; not a product. `Benchmarks/run micro` builds and runs it.

@@ -140,7 +140,7 @@ final class BrickProcess: Sendable {
     }
 
     /// One that nobody listens on now, by asking for port 0.
-    private static func freePort() throws -> UInt16 {
+    static func freePort() throws -> UInt16 {
         let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(number) }
         var name = sockaddr_in()

@@ -92,6 +92,18 @@ final class GlusterdCluster: Sendable {
         _ = try run(["/bin/kill", "-9", String(pid.prefix { $0 != "\n" })], log: scratch.appending("log"))
     }
 
+    /// kill -9 to glusterd; bricks go on.
+    func killGlusterd() throws {
+        _ = try run(["/bin/sh", "-c", "kill -9 $(pidof glusterd)"], log: scratch.appending("log"))
+    }
+
+    /// Starts it again after `killGlusterd`; returns when it takes commands.
+    func startGlusterd() async throws {
+        _ = try run([Self.glusterd, "-f", scratch.appending("glusterd.vol")], log: scratch.appending("log"))
+        let isReady = await eventually(within: .seconds(60)) { (try? gluster("volume", "list")) != nil }
+        try #require(isReady, "glusterd did not come up again; see \(scratch.appending("log"))")
+    }
+
     /// In the namespaces of glusterd; answers the exit status.
     private func run(_ command: [String], log: String) throws -> Int32 {
         let arguments = ["-t", "\(inside)", "--mount", "--pid"] + command

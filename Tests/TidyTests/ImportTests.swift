@@ -27,6 +27,7 @@ import Testing
         ),
         ("HealTransport", ["TranslatorCore", "HealProtocol", "CZeroMQ"]),
         ("HealEngine", pure.subtracting(["FuseProtocol"]).union(["TranslatorCore"]).union(collections)),
+        ("GlusterVolume", ["TranslatorCore", "Translators"]),
         (
             "TranslatorTesting",
             pure.union(["TranslatorCore", "Translators", "HealEngine", "CAllocationCount", "CPayloadPath"])
@@ -35,13 +36,15 @@ import Testing
         (
             "volmount",
             pure.union(thirdParty).union([
-                "TranslatorCore", "Translators", "FuseMount", "HealTransport", "DaemonProcess", "CLastWords",
+                "TranslatorCore", "Translators", "GlusterVolume", "FuseMount", "HealTransport", "DaemonProcess",
+                "CLastWords",
             ])
         ),
         (
             "healer",
             pure.union(thirdParty).union([
-                "TranslatorCore", "Translators", "HealEngine", "HealTransport", "DaemonProcess", "CLastWords",
+                "TranslatorCore", "Translators", "GlusterVolume", "HealEngine", "HealTransport", "DaemonProcess",
+                "CLastWords",
             ])
         ),
         ("healctl", ["TranslatorCore", "HealProtocol", "HealTransport", "ArgumentParser"]),

@@ -1,0 +1,64 @@
+import TranslatorCore
+
+/// What we serve of a volfile that glusterd makes for its clients: the same volume without what the kernel does for a
+/// mount, with `features/bypass` where it is asked for. Pure: a volfile in, a volfile out.
+public struct ServedVolfile: Sendable {
+    public let volfile: Volfile
+    /// The types that were left out of the graph, in the order of the volfile.
+    public let passedThrough: [TranslatorType]
+
+    /// Throws one sentence that names the volume and what of it cannot be served. `isHere` tells whether a brick is a
+    /// directory of this machine; it is asked for `BypassTarget.auto` only.
+    public init(
+        _ fetched: Volfile, bypass: BypassTarget? = nil, isHere: (BrickPlace) -> Bool = { _ in false }
+    ) throws(VolfileError) {
+        var blocks: [Volfile.VolumeBlock] = []
+        var passed: [TranslatorType] = []
+        // By name: who stands where that volume stood.
+        var standIns: [String: String] = [:]
+        for block in fetched.volumes {
+            let kept = block.standing(on: block.subvolumes.map { standIns[$0] ?? $0 })
+            switch try GlusterTranslators.treatment(of: block) {
+            case .passThrough:
+                standIns[block.name] = kept.subvolumes[0]
+                if !passed.contains(block.type) { passed.append(block.type) }
+            case .serve:
+                blocks.append(kept)
+                guard let bypass, block.type == GlusterTranslators.replicate else { continue }
+                let above = try bypass.block(above: kept, bricks: BrickPlace.of(kept, in: fetched), isHere)
+                standIns[block.name] = above.name
+                blocks.append(above)
+            }
+        }
+        if bypass != nil, !blocks.contains(where: { $0.type == GlusterTranslators.replicate }) {
+            throw VolfileError(
+                fetched.top.location,
+                "volume \"\(fetched.top.name)\": there is no cluster/replicate to bypass; mount it without -o bypass")
+        }
+        let top = standIns[fetched.top.name] ?? fetched.top.name
+        let whole = try Volfile(blocks, file: fetched.file, top: top)
+        // By itself, so that nobody is warned of what stood on a volume that was left out.
+        volfile = try Volfile(whole.volumes, file: fetched.file)
+        passedThrough = passed
+    }
+
+    /// One volfile for each replica set of a fetched one, in its order: what healers need. What stands above, and how
+    /// files are spread over the sets, is for mounts.
+    public static func replicaSets(of fetched: Volfile) throws(VolfileError) -> [Volfile] {
+        var sets: [Volfile] = []
+        for block in fetched.volumes where block.type == GlusterTranslators.replicate {
+            try GlusterTranslators.refuseArbiter(block)
+            let cut = try Volfile(fetched.volumes, file: fetched.file, top: block.name)
+            sets.append(try Volfile(cut.volumes, file: fetched.file))
+        }
+        return sets
+    }
+}
+
+extension Volfile.VolumeBlock {
+    func standing(on subvolumes: [String]) -> Volfile.VolumeBlock {
+        Volfile.VolumeBlock(
+            name: name, type: type, options: options, subvolumes: subvolumes, location: location, writer: writer)
+    }
+    func option(_ name: String) -> String? { options.first { $0.name == name }?.text }
+}

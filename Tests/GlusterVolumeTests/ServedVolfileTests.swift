@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+import TranslatorCore
+import Translators
+
+@testable import GlusterVolume
+
+/// Over volfiles that glusterd 10.3 made for its clients.
+@Suite struct ServedVolfileTests {
+    static func fetched(_ name: String) throws -> Volfile {
+        let url = try #require(Bundle.module.url(forResource: "Volfiles/\(name)", withExtension: "vol"))
+        return try Volfile(String(contentsOf: url, encoding: .utf8), file: "db1:/\(name)", writer: .glusterd)
+    }
+
+    private func outline(_ volfile: Volfile) -> [String] {
+        volfile.volumes.map { "\($0.name): \($0.type)(\($0.subvolumes.joined(separator: " ")))" }
+    }
+
+    private static let cacheTypes = [
+        "performance/write-behind", "performance/open-behind", "performance/quick-read", "performance/md-cache",
+    ]
+
+    @Test func `performance translators are left out and named, everything else stays as it stood`() throws {
+        let served = try ServedVolfile(try Self.fetched("replica2"))
+        #expect(
+            outline(served.volfile) == [
+                "replica2-client-0: protocol/client()", "replica2-client-1: protocol/client()",
+                "replica2-replicate-0: cluster/replicate(replica2-client-0 replica2-client-1)",
+                "replica2-dht: cluster/distribute(replica2-replicate-0)",
+                "replica2-utime: features/utime(replica2-dht)", "replica2: debug/io-stats(replica2-utime)",
+            ])
+        #expect(served.passedThrough == Self.cacheTypes)
+    }
+
+    @Test func `options are those of the fetched volfile, passwords too`() throws {
+        let fetched = try Self.fetched("replica2")
+        let served = try ServedVolfile(fetched)
+        for block in served.volfile.volumes { #expect(block.options == fetched[block.name]?.options) }
+        #expect(served.volfile["replica2-client-0"]?.option("password") != nil)
+    }
+
+    @Test(arguments: ["replica2", "replica3", "single", "noutime", "snapview", "database", "tuned"])
+    func `a graph is built of what is served`(name: String) throws {
+        let served = try ServedVolfile(try Self.fetched(name))
+        #expect(served.volfile.unused.isEmpty)
+        let graph = try Graph(
+            served.volfile, registry: InTreeTranslators.registry, environment: GraphEnvironment(log: .silent))
+        #expect(graph.top.name == name)
+    }
+
+    @Test func `of user-serviceable snapshots only their directory is missing`() throws {
+        let served = try ServedVolfile(try Self.fetched("snapview"))
+        #expect(served.passedThrough == Self.cacheTypes + ["features/snapview-client"])
+        #expect(served.volfile["snapview-snapd-client"] == nil)
+    }
+
+    @Test(arguments: [
+        ("distributed", "distributed-dht", "cluster/distribute spreads files over 2 subvolumes"),
+        ("onlydist", "onlydist-dht", "cluster/distribute spreads files over 2 subvolumes"),
+        ("disperse", "disperse-disperse-0", "cluster/disperse keeps files as fragments"),
+        ("sharded", "sharded-shard", "features/shard cuts files into pieces"),
+        ("arbiter", "arbiter-replicate-0", "cluster/replicate has an arbiter"),
+        ("thin", "thin-replicate-0", "cluster/replicate has an arbiter"),
+    ])
+    func `what cannot be served is refused by name, with what to do`(name: String, volume: String, why: String) throws {
+        let fetched = try Self.fetched(name)
+        let line = try #require(fetched[volume]).location.line
+        #expect { try ServedVolfile(fetched) } throws: { error in
+            "\(error)".hasPrefix("db1:/\(name):\(line): volume \"\(volume)\": \(why)") && "\(error)".contains("mount")
+        }
+    }
+
+    @Test func `a translator that nobody knows is refused, not left out`() throws {
+        let text = """
+            volume v-client-0
+                type protocol/client
+            end-volume
+            volume v-crypt
+                type features/read-only
+                subvolumes v-client-0
+            end-volume
+
+            """
+        #expect { try ServedVolfile(try Volfile(text, file: "db1:/v")) } throws: {
+            "\($0)"
+                == "db1:/v:4: volume \"v-crypt\": features/read-only is nothing that volmount can serve or leave out; mount it with \"mount -t glusterfs\""
+        }
+    }
+
+    @Test func `every replica set of a distributed volume is there for healers, by itself`() throws {
+        let sets = try ServedVolfile.replicaSets(of: try Self.fetched("distributed"))
+        #expect(
+            sets.map(outline)
+                == [0, 1].map { set in
+                    [
+                        "distributed-client-\(2 * set): protocol/client()",
+                        "distributed-client-\(2 * set + 1): protocol/client()",
+                        "distributed-replicate-\(set): cluster/replicate(distributed-client-\(2 * set) distributed-client-\(2 * set + 1))",
+                    ]
+                })
+        #expect(sets.allSatisfy { $0.unused.isEmpty })
+        #expect(throws: VolfileError.self) { try ServedVolfile.replicaSets(of: try Self.fetched("arbiter")) }
+        #expect(try ServedVolfile.replicaSets(of: try Self.fetched("single")).isEmpty)
+    }
+}
