@@ -1,7 +1,8 @@
 import DaemonProcess
+import GlusterVolume
 
 /// `mount.volmount SPEC DIR [-sfnv] [-o OPTIONS] [-t TYPE]`, as mount(8) calls it for `mount -t volmount` and fstab(5),
-/// where SPEC is the path of a volfile. Here the same arguments as `volmount` takes them.
+/// where SPEC is `HOST[,HOST2...]:/VOLUME` or the path of a volfile. Here the same arguments as `volmount` takes them.
 enum MountHelper {
     static let name = "mount.volmount"
 
@@ -29,8 +30,10 @@ enum MountHelper {
             }
         }
         guard operands.count == 2 else {
-            throw DaemonFailure(.configuration, "usage: \(name) VOLFILE DIR [-o OPTIONS]")
+            throw DaemonFailure(.configuration, "usage: \(name) HOST:/VOLUME|VOLFILE DIR [-o OPTIONS]")
         }
-        return isFake ? nil : ["--volfile", operands[0]] + options + [operands[1]]
+        if isFake { return nil }
+        let volume = ClusterVolume.isNamed(by: operands[0]) ? [operands[0]] : ["--volfile", operands[0]]
+        return options + volume + [operands[1]]
     }
 }

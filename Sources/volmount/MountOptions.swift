@@ -20,6 +20,18 @@ struct MountOptions: Sendable {
             "runtime-dir", default: nil,
             "Where sockets and statedumps are; by default /run/volmount, or $XDG_RUNTIME_DIR/volmount without root."),
         .text("volume-name", default: nil, "The volume to mount; by default the last one of the volfile."),
+        .flag(
+            "bypass", default: false,
+            "With HOST:/VOLUME: write to one replica alone and leave the others to the healer. In a volfile: put features/bypass above cluster/replicate."
+        ),
+        .text(
+            "target", default: nil,
+            "With bypass: the replica, by the name of its volume or as HOST:/DIRECTORY of its brick. By default auto, the only one whose brick is a directory of this machine."
+        ),
+        .text(
+            "backup-volfile-servers", default: nil,
+            "Further hosts that are asked for the volume HOST:/VOLUME, in order and separated by colons."),
+        .integer("server-port", default: 24007, in: 1...65_535, "Where glusterd listens on these hosts."),
     ]
 
     /// `texts`: what followed each `-o`. `long`: process options given by themselves, which win.
@@ -37,7 +49,7 @@ struct MountOptions: Sendable {
             } else if name.hasPrefix("no"), mountNames.contains(String(name.dropFirst(2))), value == nil {
                 mount[String(name.dropFirst(2))] = "off"
             } else if processNames.contains(name) {
-                process[name] = value ?? ""
+                process[name] = value ?? (name == "bypass" ? "on" : "")
             } else if !flags.take(word) {
                 let known = mountNames.union(processNames).union(KernelMountFlags.names)
                 throw OptionError(

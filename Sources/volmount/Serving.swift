@@ -9,7 +9,7 @@ import UnixSignals
 
 /// One volume from its volfile to the end of its mount: the composition of graph, bypass and mount.
 struct Serving {
-    let volfilePath: String
+    let place: VolumePlace
     let directory: String
     let options: MountOptions
     /// Prints the volfile and traces every fop.
@@ -22,9 +22,16 @@ struct Serving {
         // Before the mount: a signal that came earlier would leave a dead mount point.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup, .sigusr1)
         let environment = GraphEnvironment(log: log)
-        let graph = try composed(environment)
+        let source = try GraphSource(place, options: options, isDebugging: isDebugging, environment: environment)
+        defer { source.close() }
+        let (graph, text) = try await source.graph()
         do throws(VolfileError) { try await graph.start() } catch { throw DaemonFailure(error) }
+        if let unreachable = source.unreachable(graph) {
+            await graph.stop()
+            throw unreachable
+        }
         var settings = options.settings
+        settings.fsname = settings.fsname ?? source.shownSource
         let gate = WriteGate()
         let lease: VolumeLease
         do throws(DaemonFailure) {
@@ -53,38 +60,17 @@ struct Serving {
         log.write(.info, volume: graph.top.name) { "mounted on \(directory)" }
         ready()
         let watch = Task { await self.watch(signals, mount, graph) }
+        let following = Task { await source.follow(text, graph) }
         let purging = Task { await environment.pool.purgeRegularly() }
         await mount.untilUnmounted()
         watch.cancel()
+        following.cancel()
         purging.cancel()
         await lease.giveBack()
         // In this order: stopping the graph closes the epochs, and their closes are to be published.
         await graph.stop()
         bypass.stop()
         log.write(.info, volume: graph.top.name) { "unmounted from \(directory)" }
-    }
-
-    private func composed(_ environment: GraphEnvironment) throws(DaemonFailure) -> Graph {
-        let text = try Volfile.text(of: volfilePath)
-        do throws(VolfileError) {
-            var volfile = try Volfile(text, file: volfilePath, top: options.process.text(ifSet: "volume-name"))
-            if isDebugging { volfile = try Self.traced(volfile) }
-            if isDebugging { print("\(volfile)") }
-            fflush(nil)
-            return try Graph(volfile, registry: InTreeTranslators.registry, environment: environment)
-        } catch {
-            throw DaemonFailure(error)
-        }
-    }
-
-    /// `debug/trace` on top, unless the volfile has it there already.
-    private static func traced(_ volfile: Volfile) throws(VolfileError) -> Volfile {
-        let trace = "debug/trace"
-        guard InTreeTranslators.registry[trace] != nil, volfile.top.type != trace else { return volfile }
-        let block = Volfile.VolumeBlock(
-            name: "\(volfile.top.name)-trace", type: trace, options: [], subvolumes: [volfile.top.name],
-            location: VolfileLocation(file: volfile.file, line: 0))
-        return try Volfile(volfile.volumes + [block], file: volfile.file)
     }
 
     /// SIGTERM and SIGINT: the mount point goes at once, files that are open stay usable until they are closed; a

@@ -10,11 +10,14 @@ import TranslatorCore
 /// `volmount`: mounts a volume, in the background unless told otherwise.
 struct Volmount: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "volmount", abstract: "Mount a volume that a volfile describes.",
-        usage: "volmount --volfile FILE [-o OPTIONS] DIR", discussion: discussion)
+        commandName: "volmount", abstract: "Mount a volume of a GlusterFS cluster, or one that a volfile describes.",
+        usage: """
+            volmount HOST[,HOST2...]:/VOLUME [-o OPTIONS] DIR
+            volmount --volfile FILE [-o OPTIONS] DIR
+            """, discussion: discussion)
 
-    @Option(help: "The file that describes the volume's translators.")
-    var volfile: String
+    @Option(help: "The file that describes the volume's translators, instead of HOST:/VOLUME.")
+    var volfile: String?
     @Option(
         name: .short,
         help: ArgumentHelp("Mount options, separated by commas; may be given again.", valueName: "options"))
@@ -37,8 +40,11 @@ struct Volmount: AsyncParsableCommand {
     var volumeName: String?
     @Flag(help: .hidden)
     var serveInBackground = false
-    @Argument(help: ArgumentHelp("The directory to mount on.", valueName: "dir"))
-    var directory: String
+    @Argument(
+        help: ArgumentHelp(
+            "The volume, unless there is a volfile, and the directory to mount on. Any of the hosts' glusterd may answer.",
+            valueName: "volume-and-dir"))
+    var operands: [String]
 
     private static var discussion: String {
         let table = (FuseMountSettings.declarations + MountOptions.processDeclarations).map { option in
@@ -48,6 +54,16 @@ struct Volmount: AsyncParsableCommand {
             "Mount options (-o):\n\(table.joined(separator: "\n"))\n  \(KernelMountFlags.names.joined(separator: ", "))\n"
             + "      As mount(8) has them."
     }
+
+    func validate() throws {
+        let wanted = volfile == nil ? 2 : 1
+        if operands.count == wanted { return }
+        throw ValidationError(
+            volfile == nil
+                ? "give the volume, HOST:/VOLUME, and the directory to mount on; or --volfile FILE and the directory"
+                : "give one directory to mount on beside --volfile")
+    }
+    private var directory: String { operands[operands.count - 1] }
 
     func run() async throws {
         do throws(DaemonFailure) {
@@ -101,7 +117,8 @@ struct Volmount: AsyncParsableCommand {
         let level = debug ? LogLevel.trace : options.logLevel
         LoggingSystem.bootstrap { _ in LineLogHandler(file, level: Logger.Level(level)) }
         let serving = Serving(
-            volfilePath: volfile, directory: directory, options: options, isDebugging: debug,
+            place: volfile.map { .volfile($0) } ?? .cluster(operands[0]), directory: directory, options: options,
+            isDebugging: debug,
             log: Log(Logger(label: "volmount"), threshold: level), logFile: file)
         let pidPath = options.process.text(ifSet: "pid-file")
         defer { if let pidPath { unlink(pidPath) } }
@@ -112,13 +129,14 @@ struct Volmount: AsyncParsableCommand {
 
     /// The daemon's arguments: the same, with paths that do not depend on a working directory.
     private func arguments(logPath: String) throws(DaemonFailure) -> [String] {
-        var arguments = ["--volfile", try Self.absolute(volfile), "--log-file", logPath]
+        var arguments = ["--log-file", logPath]
+        if let volfile { arguments += ["--volfile", try Self.absolute(volfile)] }
         for word in o { arguments += ["-o", word] }
         let pairs = [("--pid-file", pidFile), ("--runtime-dir", runtimeDir)]
         for (name, path) in pairs { if let path { arguments += [name, try Self.absolute(path)] } }
         if let logLevel { arguments += ["--log-level", logLevel] }
         if let volumeName { arguments += ["--volume-name", volumeName] }
-        return arguments + ["--", try Self.absolute(directory)]
+        return arguments + ["--"] + operands.dropLast() + [try Self.absolute(directory)]
     }
 
     static func absolute(_ path: String) throws(DaemonFailure) -> String {

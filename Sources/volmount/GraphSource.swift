@@ -1,0 +1,142 @@
+import DaemonProcess
+import Glibc
+import GlusterVolume
+import TranslatorCore
+import Translators
+
+/// What a mount's graph is made from: a volfile of this machine, or the one that a cluster hands out for a volume.
+struct GraphSource: Sendable {
+    enum Place: Sendable {
+        case file(String)
+        case cluster(VolfileSource)
+    }
+    let place: Place
+    let options: MountOptions
+    /// Prints the volfile and traces every fop.
+    let isDebugging: Bool
+    let environment: GraphEnvironment
+
+    init(
+        _ place: VolumePlace, options: MountOptions, isDebugging: Bool, environment: GraphEnvironment
+    ) throws(DaemonFailure) {
+        (self.options, self.isDebugging, self.environment) = (options, isDebugging, environment)
+        switch place {
+        case .volfile(let path):
+            guard !options.process.flag("bypass") else {
+                throw DaemonFailure(
+                    .configuration,
+                    "-o bypass is for HOST:/VOLUME; in \(path) put features/bypass above cluster/replicate")
+            }
+            self.place = .file(path)
+        case .cluster(let spec):
+            do throws(VolfileProblem) {
+                let backups = options.process.text(ifSet: "backup-volfile-servers")?.split(separator: ":") ?? []
+                let volume = try ClusterVolume(
+                    spec, backups: backups.map(String.init), port: UInt16(options.process.integer("server-port")))
+                self.place = .cluster(VolfileSource(volume, environment: environment))
+            } catch { throw DaemonFailure(error) }
+        }
+        guard options.process.flag("bypass") || !options.process.isSet("target") else {
+            throw DaemonFailure(.configuration, "-o target is for -o bypass: give both, or none")
+        }
+    }
+
+    /// What df(1) shows, unless told otherwise; nil: the name of the graph's top.
+    var shownSource: String? {
+        if case .cluster(let source) = place { source.volume.description } else { nil }
+    }
+
+    /// The graph, and the text that it was built from.
+    func graph() async throws(DaemonFailure) -> (graph: Graph, text: String) {
+        let text = try await text()
+        do throws(VolfileError) {
+            let (volfile, passedThrough) = try served(text)
+            if isDebugging { print("\(volfile)") }
+            fflush(nil)
+            if !passedThrough.isEmpty {
+                environment.log.write(.info, volume: volfile.top.name) {
+                    "passes through what the kernel does here: \(passedThrough.joined(separator: ", "))"
+                }
+            }
+            return (try Graph(volfile, registry: InTreeTranslators.registry, environment: environment), text)
+        } catch {
+            throw DaemonFailure(error)
+        }
+    }
+
+    /// Takes up what changes in the cluster's volfile, until its task is cancelled: options into the running graph, and
+    /// of everything else one line says that it needs a new mount. Returns at once for a file.
+    func follow(_ text: String, _ graph: Graph) async {
+        guard case .cluster(let source) = place else { return }
+        await source.follow(text) { fresh in
+            do throws(VolfileError) {
+                let changed = try graph.reconfigure(with: try served(fresh).volfile)
+                guard !changed.isEmpty else { return }
+                graph.top.volume.log(.info, "new options from the cluster: \(changed.joined(separator: ", "))")
+            } catch {
+                graph.top.volume.log(
+                    .warning,
+                    "the volume was changed, but this mount goes on as before until it is mounted anew: \(error)")
+            }
+        }
+    }
+
+    /// One sentence when bricks are all somewhere else and none of them can be reached; nil where that is not so.
+    func unreachable(_ graph: Graph) -> DaemonFailure? {
+        let clients = graph.translators.compactMap { $0 as? ClientTranslator }
+        guard case .cluster(let source) = place, !clients.isEmpty, !clients.contains(where: { $0.isUp }) else {
+            return nil
+        }
+        return DaemonFailure(
+            .startUp,
+            "\(source.volume): none of its bricks can be reached; if it is not started: gluster volume start \(source.volume.name)"
+        )
+    }
+
+    func close() { if case .cluster(let source) = place { source.close() } }
+
+    private func text() async throws(DaemonFailure) -> String {
+        switch place {
+        case .file(let path): return try Volfile.text(of: path)
+        case .cluster(let source):
+            do throws(VolfileProblem) { return try await source.fetch() } catch { throw DaemonFailure(error) }
+        }
+    }
+
+    private func served(_ text: String) throws(VolfileError) -> (volfile: Volfile, passedThrough: [TranslatorType]) {
+        let top = options.process.text(ifSet: "volume-name")
+        switch place {
+        case .file(let path): return (try traced(try Volfile(text, file: path, top: top)), [])
+        case .cluster(let source):
+            let target = options.process.flag("bypass") ? BypassTarget(options.process.text(ifSet: "target")) : nil
+            let served = try ServedVolfile(
+                try Volfile(text, file: source.volume.description, top: top, writer: .glusterd), bypass: target
+            ) { $0.isOnThisMachine }
+            return (try traced(served.volfile), served.passedThrough)
+        }
+    }
+
+    /// `debug/trace` on top when debugging, unless the volfile has it there already.
+    private func traced(_ volfile: Volfile) throws(VolfileError) -> Volfile {
+        let trace = "debug/trace"
+        guard isDebugging, volfile.top.type != trace else { return volfile }
+        let block = Volfile.VolumeBlock(
+            name: "\(volfile.top.name)-trace", type: trace, options: [], subvolumes: [volfile.top.name],
+            location: VolfileLocation(file: volfile.file, line: 0))
+        return try Volfile(volfile.volumes + [block], file: volfile.file)
+    }
+}
+
+/// As the command line names a volume.
+enum VolumePlace: Sendable {
+    /// A file's path.
+    case volfile(String)
+    /// `HOST[,HOST2...]:/VOLUME`
+    case cluster(String)
+}
+
+extension DaemonFailure {
+    init(_ problem: VolfileProblem) {
+        self.init(problem.isMistake ? .configuration : .startUp, problem.description)
+    }
+}
