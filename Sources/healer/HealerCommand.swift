@@ -15,8 +15,13 @@ struct HealerCommand: AsyncParsableCommand {
         discussion: discussion)
 
     @Option(help: "The file that describes the volume's translators.")
-    var volfile: String
-    @Option(help: "The volume to heal; by default the last one of the volfile.")
+    var volfile: String?
+    @Option(
+        help: ArgumentHelp(
+            "The volume of a GlusterFS cluster, HOST[,HOST2...]:/VOLUME, to heal with all its replica sets, instead of a volfile. Any of the hosts' glusterd may answer.",
+            valueName: "volume"))
+    var volume: String?
+    @Option(help: "The volume in the volfile to heal; by default the last one.")
     var volumeName: String?
     @Option(
         help: "Where sockets and statedumps are; by default /run/volmount, or $XDG_RUNTIME_DIR/volmount without root.")
@@ -49,6 +54,14 @@ struct HealerCommand: AsyncParsableCommand {
         OptionTable(title: "Options (-o)", HealerOptions.declarations).text()
     }
 
+    func validate() throws {
+        guard (volfile == nil) == (volume == nil) else { return }
+        throw ValidationError(
+            volfile == nil
+                ? "give the volume to heal: --volume HOST:/VOLUME or --volfile FILE"
+                : "give --volume or --volfile, not both")
+    }
+
     func run() async throws {
         last_words_on("healer", 2)
         do throws(DaemonFailure) {
@@ -66,8 +79,11 @@ struct HealerCommand: AsyncParsableCommand {
             throw DaemonFailure(.configuration, "--log-level cannot be \"\(logLevel)\"")
         }
         if printConfig || checkConfig {
-            let configuration = try HealerConfiguration(
-                volfilePath: volfile, volumeName: volumeName, commandLine: options)
+            let description = try VolumeDescription(
+                volfile: volfile, volume: volume, volumeName: volumeName, commandLine: options,
+                environment: GraphEnvironment(log: .silent))
+            defer { description.close() }
+            let configuration = try await description.read().configuration
             if printConfig { print(configuration.printed, terminator: "") }
             return
         }
@@ -79,7 +95,8 @@ struct HealerCommand: AsyncParsableCommand {
         let log = Log(Logger(label: "healer"), threshold: level)
         do throws(DaemonFailure) {
             try await HealingService(
-                volfilePath: volfile, volumeName: volumeName, commandLine: options, runtimeBase: runtimeDir, log: log,
+                volfile: volfile, volume: volume, volumeName: volumeName, commandLine: options,
+                runtimeBase: runtimeDir, log: log,
                 reopenLog: { file.reopen() }
             ).run()
         } catch {

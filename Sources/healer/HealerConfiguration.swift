@@ -1,6 +1,7 @@
 import CPosix
 import DaemonProcess
 import Glibc
+import GlusterVolume
 import HealEngine
 import TranslatorCore
 import Translators
@@ -16,43 +17,63 @@ struct HealerConfiguration {
     let volume: String
     let parts: [Part]
 
-    init(volfilePath: String, volumeName: String?, commandLine: [(name: String, text: String)]) throws(DaemonFailure) {
-        let text = try Volfile.text(of: volfilePath)
+    /// Of a volfile with everything from the bricks up, as volmount takes it.
+    init(
+        _ text: String, file: String, volumeName: String?, commandLine: [(name: String, text: String)]
+    ) throws(DaemonFailure) {
         let registry = InTreeTranslators.registry
-        let whole: Volfile
         do throws(VolfileError) {
-            whole = try Volfile(text, file: volfilePath, top: volumeName)
+            let whole = try Volfile(text, file: file, top: volumeName)
             // All of it is checked, also what is not started here: a bad volfile is told by whoever reads it first.
             _ = try Graph(whole, registry: registry, environment: GraphEnvironment(log: .silent))
+            volume = whole.top.name
+            var sets: [Volfile] = []
+            for block in whole.volumes where registry[block.type] is any ReplicaSet.Type {
+                // By itself, so that nobody is warned of what stands above and is left out on purpose.
+                let cut = try Volfile(text, file: file, top: block.name)
+                sets.append(try Volfile(cut.volumes, file: file))
+            }
+            parts = try Self.parts(sets, commandLine)
         } catch {
             throw DaemonFailure(error)
         }
-        volume = whole.top.name
-        var parts: [Part] = []
-        for block in whole.volumes where registry[block.type] is any ReplicaSet.Type {
-            let options = try HealerOptions(volfile: block, commandLine: commandLine)
-            do throws(VolfileError) {
-                // By itself, so that nobody is warned of what stands above and is left out on purpose.
-                let cut = try Volfile(text, file: volfilePath, top: block.name)
-                parts.append(
-                    Part(
-                        volfile: try Volfile(cut.volumes, file: volfilePath), options: options,
-                        settings: try Self.settings(options)))
-            } catch {
-                throw DaemonFailure(error)
-            }
-        }
-        guard !parts.isEmpty else {
-            throw DaemonFailure(
-                .configuration, "\(volfilePath): no cluster/replicate under \"\(volume)\": there is nothing to heal")
-        }
-        self.parts = parts
+        try checkThereAreParts(file)
     }
 
-    private static func settings(_ options: HealerOptions) throws(VolfileError) -> HealSettings {
-        do throws(DaemonFailure) { return try options.settings() } catch {
-            throw VolfileError(VolfileLocation(file: "options", line: 0), error.description)
+    /// Of a volfile that glusterd makes for its clients: what stands above the replica sets is no matter of healers.
+    init(
+        fetched text: String, of cluster: ClusterVolume, commandLine: [(name: String, text: String)]
+    ) throws(DaemonFailure) {
+        volume = cluster.name
+        do throws(VolfileError) {
+            let sets = try ServedVolfile.replicaSets(
+                of: try Volfile(text, file: cluster.description, writer: .glusterd))
+            parts = try Self.parts(sets, commandLine)
+        } catch {
+            throw DaemonFailure(error)
         }
+        try checkThereAreParts(cluster.description)
+    }
+
+    private func checkThereAreParts(_ file: String) throws(DaemonFailure) {
+        guard parts.isEmpty else { return }
+        throw DaemonFailure(
+            .configuration, "\(file): no cluster/replicate under \"\(volume)\": there is nothing to heal")
+    }
+
+    private static func parts(
+        _ sets: [Volfile], _ commandLine: [(name: String, text: String)]
+    ) throws(VolfileError) -> [Part] {
+        var parts: [Part] = []
+        for set in sets {
+            do throws(DaemonFailure) {
+                let options = try HealerOptions(volfile: set.top, commandLine: commandLine)
+                parts.append(Part(volfile: set, options: options, settings: try options.settings()))
+            } catch {
+                throw VolfileError(VolfileLocation(file: "options", line: 0), error.description)
+            }
+        }
+        return parts
     }
 
     var printed: String {

@@ -9,7 +9,8 @@ import UnixSignals
 
 /// The healer from its volfile to its last window: the composition of bricks, pipelines, sockets and journals.
 struct HealingService: Sendable {
-    let volfilePath: String
+    /// One of the two: a file, or `HOST[,HOST2...]:/VOLUME`.
+    let volfile: String?, volume: String?
     let volumeName: String?
     let commandLine: [(name: String, text: String)]
     let runtimeBase: String?
@@ -21,9 +22,12 @@ struct HealingService: Sendable {
     func run() async throws(DaemonFailure) {
         // First of all: a signal that came earlier would leave locks to time out.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup, .sigusr1)
-        let configuration = try HealerConfiguration(
-            volfilePath: volfilePath, volumeName: volumeName, commandLine: commandLine)
         let environment = GraphEnvironment(log: log, executor: IOExecutor(name: "heal", threads: 16))
+        let description = try VolumeDescription(
+            volfile: volfile, volume: volume, volumeName: volumeName, commandLine: commandLine,
+            environment: environment)
+        defer { description.close() }
+        let (configuration, text) = try await description.read()
         var parts: [HealedPart] = []
         for (position, part) in configuration.parts.enumerated() {
             parts.append(try HealedPart(part, position: position, environment: environment))
@@ -34,7 +38,10 @@ struct HealingService: Sendable {
                 throw DaemonFailure(
                     .configuration, "the replica sets of \(configuration.volume) have different volume-ids")
             }
-            try await heal(configuration.volume, ids[0], parts, environment, signals)
+            let (volume, started) = (configuration.volume, parts)
+            let following = Task { await description.follow(text) { reload(volume, started, description, $0) } }
+            defer { following.cancel() }
+            try await heal(configuration.volume, ids[0], parts, environment, signals, description)
         } catch {
             for part in parts { await part.graph.stop() }
             throw error
@@ -55,7 +62,7 @@ struct HealingService: Sendable {
 
     private func heal(
         _ volume: String, _ id: Gfid, _ parts: [HealedPart], _ environment: GraphEnvironment,
-        _ signals: UnixSignalsSequence
+        _ signals: UnixSignalsSequence, _ description: VolumeDescription
     ) async throws(DaemonFailure) {
         let sockets: HealerSockets
         do throws(TransportError) {
@@ -65,7 +72,7 @@ struct HealingService: Sendable {
         }
         log.write(.info, volume: volume) { "heals \(parts.map(\.replicaSet.name).joined(separator: ", "))" }
         let departure = Departure()
-        let watch = Task { await self.watch(signals, volume, parts, sockets, departure) }
+        let watch = Task { await self.watch(signals, volume, parts, sockets, departure, description) }
         var companions = parts.map { part in
             Companion("the healing of \(part.replicaSet.name)", mayEnd: true) { await part.pipeline.run() }
         }
@@ -82,13 +89,13 @@ struct HealingService: Sendable {
     /// signal, is cancelled. SIGHUP: log file and volfile anew. SIGUSR1: a statedump.
     private func watch(
         _ signals: UnixSignalsSequence, _ volume: String, _ parts: [HealedPart], _ sockets: HealerSockets,
-        _ departure: Departure
+        _ departure: Departure, _ description: VolumeDescription
     ) async {
         for await signal in signals {
             switch signal {
             case .sighup:
                 reopenLog()
-                reload(volume, parts)
+                await reread(volume, parts, description)
             case .sigusr1: dump(volume, parts, sockets)
             default:
                 guard departure.ask() else { leave(volume, "\(signal) again: leaving at once") }
@@ -114,19 +121,36 @@ struct HealingService: Sendable {
         exit(DaemonFailure.Code.startUp.rawValue)
     }
 
-    private func reload(_ volume: String, _ parts: [HealedPart]) {
-        do {
-            let fresh = try HealerConfiguration(
-                volfilePath: volfilePath, volumeName: volumeName, commandLine: commandLine)
-            guard fresh.parts.map(\.volfile.top.name) == parts.map(\.replicaSet.name) else {
-                log.write(.error, volume: volume) { "\(volfilePath) has other replica sets now: restart the healer" }
-                return
-            }
+    private func reread(_ volume: String, _ parts: [HealedPart], _ description: VolumeDescription) async {
+        do throws(DaemonFailure) {
+            let (fresh, _) = try await description.read()
+            reload(volume, parts, description, fresh)
+        } catch {
+            log.write(.error, volume: volume) { "\(error); nothing was changed" }
+        }
+    }
+
+    private func reload(_ volume: String, _ parts: [HealedPart], _ description: VolumeDescription, _ text: String) {
+        do throws(DaemonFailure) {
+            reload(volume, parts, description, try description.configuration(text))
+        } catch {
+            log.write(.error, volume: volume) { "\(error); nothing was changed" }
+        }
+    }
+
+    private func reload(
+        _ volume: String, _ parts: [HealedPart], _ description: VolumeDescription, _ fresh: HealerConfiguration
+    ) {
+        guard fresh.parts.map(\.volfile.top.name) == parts.map(\.replicaSet.name) else {
+            log.write(.error, volume: volume) { "\(description.name) has other replica sets now: restart the healer" }
+            return
+        }
+        do throws(VolfileError) {
             for (part, new) in zip(parts, fresh.parts) {
                 try part.graph.reconfigure(with: new.volfile)
                 part.pipeline.reconfigure(new.settings)
             }
-            log.write(.info, volume: volume) { "\(volfilePath) was read again" }
+            log.write(.info, volume: volume) { "\(description.name) was read again" }
         } catch {
             log.write(.error, volume: volume) { "\(error); nothing was changed" }
         }
