@@ -1,0 +1,351 @@
+"""`volmount HOST:/VOLUME` and `healer --volume` on an unmodified GlusterFS: files written through our mount are read
+through glusterfs's own and the reverse, bypassed writes are healed until the bricks are equal and glusterfs finds nothing to
+heal, and what we cannot serve is refused in one sentence.
+"""
+import argparse
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cluster import Cluster, inside_own_namespaces  # noqa: E402
+from testbed import REPOSITORY, TestbedError, wait_until, xattrs_of  # noqa: E402
+
+
+class Complaint(Exception):
+    """What is wrong, for people."""
+
+
+def expect(claim, sentence):
+    if not claim:
+        raise Complaint(sentence)
+
+
+def bytes_of(name, count):
+    """`count` bytes that no other name has."""
+    return (hashlib.sha256(name.encode()).digest() * (count // 32 + 1))[:count]
+
+
+def write(path, content):
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def make_tree(mount, name):
+    """A directory with one of everything, as a user would make it."""
+    top = os.path.join(mount, name)
+    os.makedirs(os.path.join(top, "sub", "deeper"))
+    for count in (0, 5, 4096, 1_000_001):
+        write(os.path.join(top, "file-%d" % count), bytes_of(name, count))
+    with open(os.path.join(top, "file-4096"), "r+b") as file:
+        file.seek(1000)
+        file.write(b"in the middle")
+    os.truncate(os.path.join(top, "file-1000001"), 700_000)
+    with open(os.path.join(top, "holes"), "wb") as file:
+        file.write(b"x")
+        file.seek(10 << 20)
+        file.write(b"y")
+    os.symlink("../file-5", os.path.join(top, "sub", "link"))
+    os.link(os.path.join(top, "file-5"), os.path.join(top, "sub", "name-of-5"))
+    write(os.path.join(top, "old"), b"renamed")
+    os.rename(os.path.join(top, "old"), os.path.join(top, "sub", "new"))
+    write(os.path.join(top, "gone"), b"unlinked")
+    os.unlink(os.path.join(top, "gone"))
+    os.chmod(os.path.join(top, "file-5"), 0o640)
+    os.chown(os.path.join(top, "file-4096"), 12, 34)
+    os.setxattr(os.path.join(top, "file-4096"), "user.colour", b"blue")
+    os.utime(os.path.join(top, "file-0"), ns=(1_000_000_000_123_456_789, 1_100_000_000_987_654_321))
+    os.mkfifo(os.path.join(top, "sub", "fifo"), 0o600)
+
+
+def seen(mount, name):
+    """{path: everything that a user can see of it}."""
+    found = {}
+    for folder, directories, files in os.walk(os.path.join(mount, name)):
+        for entry in [".", *directories, *files]:
+            path = os.path.join(folder, entry)
+            status = os.lstat(path)
+            view = {key: getattr(status, "st_" + key) for key in ("mode", "uid", "gid", "nlink", "mtime_ns", "ctime_ns", "atime_ns", "ino")}
+            if stat.S_ISREG(status.st_mode):
+                view["size"] = status.st_size
+                with open(path, "rb") as file:
+                    view["content"] = hashlib.sha256(file.read()).hexdigest()
+            if stat.S_ISLNK(status.st_mode):
+                view["target"] = os.readlink(path)
+            view["xattrs"] = {key: os.getxattr(path, key, follow_symlinks=False) for key in os.listxattr(path, follow_symlinks=False)}
+            found[os.path.relpath(path, mount)] = view
+    return found
+
+
+def expect_same(one, other, whose):
+    expect(set(one) == set(other), "%s: names differ: %s" % (whose, sorted(set(one) ^ set(other))))
+    for path in sorted(one):
+        different = {key: (one[path].get(key), other[path].get(key)) for key in {**one[path], **other[path]}
+                     if one[path].get(key) != other[path].get(key)}
+        expect(not different, "%s: %s differs: %s" % (whose, path, different))
+
+
+def expect_both_see(one, other, name, whose):
+    """Two mounts show the same, once what the genuine one caches for a second is old."""
+    last = []
+
+    def is_same():
+        try:
+            expect_same(seen(one, name), seen(other, name), whose)
+            return True
+        except Complaint as complaint:
+            last[:] = [complaint]
+    try:
+        wait_until("the mounts to agree", is_same, 5, 0.1)
+    except TestbedError:
+        raise last[0]
+
+
+def expect_equal_bricks(volume):
+    differences = volume.differences()
+    expect(not differences, "the bricks differ: %s" % "; ".join(differences[:5]))
+    left = volume.pending()
+    expect(not left, "counts are left: %s" % left[:5])
+
+
+def both_ways(cluster):
+    """What one mount writes the other shows, times to the nanosecond; the bricks are equal without any heal."""
+    volume = cluster.volume("plain", "replica 2", 2)
+    genuine = volume.mount_genuine()
+    ours = volume.mount_ours("attribute-timeout=0", "entry-timeout=0")
+    for name, writer, reader in (("by-ours", ours, genuine), ("by-genuine", genuine, ours)):
+        make_tree(writer, name)
+        expect_both_see(writer, reader, name, "written %s" % name)
+    # On each other's files, too.
+    for writer, reader, name in ((ours, genuine, "by-genuine"), (genuine, ours, "by-ours")):
+        with open(os.path.join(writer, name, "file-4096"), "ab") as file:
+            file.write(b"appended")
+        os.rename(os.path.join(writer, name, "sub", "deeper"), os.path.join(writer, name, "moved"))
+        os.setxattr(os.path.join(writer, name, "file-4096"), "user.colour", b"red")
+        expect_both_see(writer, reader, name, "changed %s" % name)
+    said = [line for line in volume.said("ours").splitlines() if "performance/write-behind" in line]
+    expect(len(said) == 1 and "performance/md-cache" in said[0], "the notice of what is passed through is %s" % said)
+    shown = [line.split() for line in open("/proc/self/mounts") if line.split()[1] == ours][0]
+    expect(shown[0] == volume.spec, "df shows %s instead of %s" % (shown[0], volume.spec))
+    for mount in (ours, genuine):
+        volume.unmount(mount)
+    wait_until("delayed post-ops", lambda: not volume.pending())
+    expect_equal_bricks(volume)
+    layouts = {path: xattrs_of(os.path.join(volume.bricks[0], path)).get("trusted.glusterfs.dht")
+               for path in volume.objects(volume.bricks[0]) if os.path.isdir(os.path.join(volume.bricks[0], path))}
+    expect(len(layouts) >= 6 and len(set(layouts.values())) == 1, "directories' layouts differ: %s" % layouts)
+
+
+def bypass_and_healer(cluster):
+    """Bypassed writes reach one brick, the healer brings them to the other, glusterfs finds nothing to heal."""
+    volume = cluster.volume("fast", "replica 2", 2)
+    volume.set("cluster.self-heal-daemon", "off")
+    ours = volume.mount_ours("bypass", "target=fast-client-0")
+    path = os.path.join(ours, "image")
+    content = bytearray(bytes_of("image", 8 << 20))
+    write(path, content)
+    with open(path, "r+b") as file:
+        for block in range(0, 2048, 7):
+            piece = bytes_of("block %d" % block, 4096)
+            content[block * 4096:(block + 1) * 4096] = piece
+            file.seek(block * 4096)
+            file.write(piece)
+    wait_until("the marks of bypassed writes", volume.pending)
+    expect(any(entry[1] == "image" for entry in volume.pending()), "the marks are of others: %s" % volume.pending())
+    volume.start_healer()
+    volume.wait_clean()
+    make_tree(ours, "tree")
+    volume.wait_clean()
+    view = seen(ours, "tree")
+    volume.unmount(ours)
+    volume.wait_clean()
+    volume.stop_healer()
+    expect_equal_bricks(volume)
+    for brick in volume.bricks:
+        with open(os.path.join(brick, "image"), "rb") as file:
+            expect(file.read() == content, "%s does not hold what was written" % brick)
+    wait_until("glusterfs to find nothing to heal", lambda: volume.heal_info() == ["0", "0"])
+    genuine = volume.mount_genuine()
+    expect_same(view, seen(genuine, "tree"), "bypassed and healed")
+
+
+def the_next_server(cluster):
+    """The first host does not answer: the second one is asked. None answers: one sentence with both."""
+    volume = cluster.volume("hosts", "replica 2", 2)
+    volume.unmount(volume.mount_ours(spec="192.0.2.1,127.1.1.1:/hosts"))
+    volume.unmount(volume.mount_ours("backup-volfile-servers=127.1.1.1:127.1.1.2", spec="192.0.2.1:/hosts"))
+    refused(volume, "no glusterd answers", "192.0.2.1:24007", "192.0.2.2:24007", spec="192.0.2.1,192.0.2.2:/hosts")
+    refused(volume, "knows no volume \"hots\"", spec="127.1.1.1:/hots")
+
+
+def refused(volume, *parts, options=(), spec=None):
+    _, answer = volume.volmount(*options, what="refused", spec=spec)
+    said = answer.stderr.strip()
+    expect(answer.returncode in (1, 2), "volmount ended with %d: %s" % (answer.returncode, said))
+    expect(len(said.splitlines()) == 1, "it says more than a sentence: %s" % said)
+    for part in parts:
+        expect(part in said, "it does not say \"%s\": %s" % (part, said))
+
+
+def what_is_refused(cluster):
+    """Volumes and targets that we cannot serve meet one sentence that names them."""
+    for name, kind, bricks, option, parts in (
+        ("spread", "replica 2", 4, None, ("spread-dht", "cluster/distribute", "2 subvolumes")),
+        ("coded", "disperse 3 redundancy 1", 3, None, ("coded-disperse-0", "cluster/disperse")),
+        ("witness", "replica 3 arbiter 1", 3, None, ("witness-replicate-0", "arbiter")),
+        ("pieces", "replica 2", 2, "features.shard", ("pieces-shard", "features/shard")),
+    ):
+        volume = cluster.volume(name, kind, bricks)
+        if option:
+            volume.set(option, "on")
+        refused(volume, *parts)
+    volume = cluster.volume("two-here", "replica 2", 2)
+    refused(volume, "target=auto is ambiguous", *("two-here-client-%d (%s)" % pair for pair in enumerate(volume.places)), options=("bypass",))
+    refused(volume, "two-here-client-7", options=("bypass", "target=two-here-client-7"))
+    volume = cluster.volume("asleep", "replica 2", 2, started=False)
+    refused(volume, "gluster volume start asleep")
+
+
+def mount_8(cluster):
+    """mount(8) and its options, with the helper beside volmount."""
+    volume = cluster.volume("helped", "replica 2", 2)
+    genuine = volume.mount_genuine()
+    path = volume.new_mount_point("ours")
+    helper = os.path.join(cluster.folder, "mount.volmount")
+    os.symlink(os.path.join(cluster.binaries, "volmount"), helper)
+    answer = subprocess.run([helper, volume.spec, path, "-o", "rw,_netdev,log-file=%s,pid-file=%s.pid" % (volume.log("ours"), path)],
+                            capture_output=True, text=True, timeout=60)
+    expect(answer.returncode == 0, "mount.volmount: %s" % answer.stderr)
+    volume.mounts.append(path)
+    write(os.path.join(path, "file"), b"hello")
+    with open(os.path.join(genuine, "file"), "rb") as file:
+        expect(file.read() == b"hello", "the genuine mount reads something else")
+    volume.unmount(path)
+
+
+def a_volume_that_changes(cluster):
+    """New options go into the running graph, other bricks need a new mount and the log says so; glusterd may restart."""
+    volume = cluster.volume("living", "replica 2", 2)
+    ours = volume.mount_ours("bypass", "target=living-client-0", "attribute-timeout=0")
+    said = lambda *parts: any(all(part in line for part in parts) for line in volume.said("ours").splitlines())
+    volume.set("cluster.quorum-type", "fixed")
+    volume.set("cluster.quorum-count", "2")
+    wait_until("the log's line about new options", lambda: said("new options from the cluster", "living-replicate-0.quorum-count"))
+    volume.kill_brick(1)
+    try:
+        wait_until("the mount to notice", lambda: not make(os.path.join(ours, "refused")), 20)
+    finally:
+        volume.set("cluster.quorum-type", "none")
+    wait_until("the option that lets one replica do", lambda: make(os.path.join(ours, "allowed")), 20)
+    volume.start("force")
+    cluster.kill()
+    wait_until("the mount to miss glusterd", lambda: said("no glusterd answers"))
+    cluster.start()
+    wait_until("the mount to find glusterd again", lambda: said("glusterd answers again"), 60)
+    cluster.gluster("volume", "add-brick", "living", "replica", "3", "127.1.1.3:" + os.path.join(cluster.folder, "living-brick2"), "force")
+    wait_until("the log's line about a new mount", lambda: said("goes on as before until it is mounted anew", "other volumes"))
+    write(os.path.join(ours, "after"), b"still served")
+    volume.unmount(ours)
+
+
+def make(path):
+    """Whether a file can be made."""
+    try:
+        write(path, b"made")
+        return True
+    except OSError:
+        return False
+
+
+def a_distributed_volume_is_healed(cluster):
+    """What genuine clients leave pending in several replica sets, our healer heals; glusterfs finds nothing then."""
+    volume = cluster.volume("wide", "replica 2", 4)
+    volume.set("cluster.self-heal-daemon", "off")
+    for kind in ("data", "metadata", "entry"):
+        volume.set("cluster.%s-self-heal" % kind, "off")
+    genuine = volume.mount_genuine()
+    names = ["file-%d" % number for number in range(12)]
+    for name in names:
+        write(os.path.join(genuine, name), bytes_of(name, 300_000))
+    for number in (1, 3):
+        volume.kill_brick(number)
+    for name in names:
+        with open(os.path.join(genuine, name), "r+b") as file:
+            file.seek(100_000)
+            file.write(bytes_of("second " + name, 50_000))
+    volume.unmount(genuine)
+    volume.start("force")
+    sets = (volume.bricks[:2], volume.bricks[2:])
+    for bricks in sets:
+        expect(len(volume.objects(bricks[0])) > 0 and volume.differences(bricks), "nothing differs in a replica set: %s" % names)
+    volume.start_healer()
+    volume.wait_clean()
+    volume.stop_healer()
+    for bricks in sets:
+        differences = volume.differences(bricks)
+        expect(not differences, "bricks of one set differ: %s" % "; ".join(differences[:5]))
+    wait_until("glusterd to find nothing to heal", lambda: volume.heal_info() == ["0"] * 4)
+
+
+def the_readme_example(cluster):
+    """README's lines about a cluster, on a machine that has the first brick and not the second."""
+    with open(os.path.join(REPOSITORY, "README.md")) as file:
+        lines = [line for line in file.read().splitlines() if "db1,db2:/vm" in line]
+    expect([line.split()[0] for line in lines] == [".build/release/volmount", ".build/release/healer"], "README's example is %s" % lines)
+    volume = cluster.volume("vm", "replica 2", 2)
+    path = volume.new_mount_point("example")
+    mounting, healing = [line.replace(".build/release", cluster.binaries).replace("db1,db2", "127.1.1.1,127.1.1.2")
+                         .replace("/srv/vm", path).replace("&", "") for line in lines]
+    # The other brick's directory is covered: as if it were on another machine.
+    there = subprocess.Popen(["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs %s && %s && exec sleep infinity" % (volume.bricks[1], mounting)])
+    healer = subprocess.Popen(["sh", "-c", "exec " + healing], stdout=open(volume.log("healer"), "ab"), stderr=subprocess.STDOUT)
+    try:
+        seen_from_here = "/proc/%d/root%s" % (there.pid, path)
+        wait_until("the mount", lambda: os.path.ismount(seen_from_here) or there.poll() is not None)
+        expect(there.poll() is None, "README's line ended with %s" % there.returncode)
+        write(os.path.join(seen_from_here, "disk"), b"written through the example")
+        copy = os.path.join(volume.bricks[1], "disk")
+        wait_until("the other copy", lambda: os.path.exists(copy) and open(copy).read() == "written through the example")
+        expect(subprocess.run(["nsenter", "-t", str(there.pid), "-m", "umount", path]).returncode == 0, "it cannot be unmounted")
+        wait_until("the marks to go", lambda: not volume.pending())
+    finally:
+        for process in (healer, there):
+            process.terminate()
+            process.wait(30)
+
+
+CASES = (both_ways, bypass_and_healer, the_next_server, what_is_refused, mount_8, a_volume_that_changes,
+         a_distributed_volume_is_healed, the_readme_example)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
+    parser.add_argument("--debug-build", action="store_true", help="use the debug build of the commands")
+    parser.add_argument("--only", metavar="CASE", help="run this case alone")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    inside_own_namespaces()
+    passed = failed = 0
+    cluster = Cluster(release=not arguments.debug_build)
+    try:
+        for case in CASES:
+            if arguments.only not in (None, case.__name__):
+                continue
+            try:
+                case(cluster)
+                passed += 1
+                print("ok: %s" % case.__name__.strip("_").replace("_", " "), flush=True)
+            except (Complaint, TestbedError, OSError, subprocess.SubprocessError) as complaint:
+                failed += 1
+                print("FAILED: %s: %s" % (case.__name__.replace("_", " "), complaint), flush=True)
+    finally:
+        cluster.stop()
+    print("GlusterFS volumes: %d passed, %d failed" % (passed, failed))
+    sys.exit(1 if failed or not passed else 0)
+
+
+if __name__ == "__main__":
+    main()
