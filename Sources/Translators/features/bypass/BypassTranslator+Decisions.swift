@@ -67,7 +67,7 @@ extension BypassTranslator {
     private func publish(_ epoch: ClosedEpoch, of file: BypassInode) {
         if !epoch.isExact { counters.epochsInexact.count() }
         // One without records waits too: its mark stands on the target until a healer has been there.
-        if epoch.awaitsHeal {
+        if epoch.isMarked {
             backlog.withLock { $0.waiting.closed(epoch, of: file.gfid, at: now) }
             updateLimit()
             sweepLater()

@@ -48,13 +48,12 @@ struct ClosedEpoch: Hashable {
     let records: UInt64, bytes: UInt64
     let firstRecord: MonotonicTime?
     let isExact: Bool
-
-    /// Whether its mark is known to be on the target, or something was written under it.
-    var awaitsHeal: Bool { records > 0 || isExact }
+    /// Whether its mark is known to be on the target: then it waits for the healer, written in or not.
+    var isMarked = true
 
     /// An epoch that may be marked on disk and under which nothing was written, because nobody knows whether its
     /// xattrop was done.
     static func unknown(generation: Int32) -> ClosedEpoch {
-        ClosedEpoch(generation: generation, records: 0, bytes: 0, firstRecord: nil, isExact: false)
+        ClosedEpoch(generation: generation, records: 0, bytes: 0, firstRecord: nil, isExact: false, isMarked: false)
     }
 }

@@ -26,7 +26,7 @@ struct HealBacklog {
     private var order = Deque<Gfid>()
 
     mutating func closed(_ epoch: ClosedEpoch, of gfid: Gfid, at now: MonotonicTime) {
-        guard epoch.awaitsHeal else { return }
+        guard epoch.isMarked else { return }
         let since = epoch.firstRecord ?? now
         if files[gfid] == nil { lineUp(gfid) }
         var samples = files[gfid] ?? []

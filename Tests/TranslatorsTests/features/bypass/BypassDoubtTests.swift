@@ -40,6 +40,35 @@ extension BypassTests {
             await stack.stop()
         }
 
+        @Test func `an epoch without writes is remembered when its target goes, also while the file is closed`()
+            async throws
+        {
+            // As above, but the mark is known to be there. Method: an epoch rolls, the one before it is healed, and the
+            // target goes before anything is written in the new one.
+            let stack = try await BypassStack()
+            var fd: Fd? = try await stack.create("file")
+            let gfid = fd!.inode.gfid
+            try await stack.write("a", to: fd!)
+            #expect(await stack.pass { stack.observer.events.contains(.opened(2)) })
+            stack.heal("file", on: 1, epochs: 1)
+            stack.bypass.confirmed(gfid: gfid, generation: 1, replica: 1)
+            #expect(await stack.pass { stack.bypass.backlog.withLock { $0.waiting.files.isEmpty } })
+            await stack.links[0].cut()
+            #expect(await stack.passIdle(fd!))
+            await stack.bypass.release(fd!)
+            fd = nil
+            #expect(await stack.pass(.seconds(1)) { stack.graph.environment.inodes.find(gfid) == nil })
+
+            let again = try await stack.open("file")
+            await #expect(throws: FopError.io) { try await stack.write("b", to: again) }
+            #expect(stack.counts(1, about: 0, "file").isZero && stack.text(1, "file") == "a")
+            stack.links[0].mend()
+            stack.clock.advance(by: .seconds(2))
+            try await stack.write("c", to: again)
+            try await stack.close(again)
+            await stack.stop()
+        }
+
         @Test func `a doubtful epoch that was never marked is forgotten once that was read`() async throws {
             let stack = try await BypassStack()
             let fd = try await stack.create("file")
