@@ -337,6 +337,8 @@ import TranslatorTesting
         if durable {
             let sourceSync = try #require(first(.fsync, on: 0))
             #expect(sourceSync < sinkSync)
+            // A power cut does not bring them back.
+            #expect(steps[clear...].contains { $0.fop == .fsync && $0.volume == "vol-1-0" })
         } else {
             #expect(first(.fsync, on: 0) == nil)
         }

@@ -15,6 +15,7 @@ import Testing
 /// | the source is synced before the copy | 25, 55, 57; FileHealTests, "what marks stand for is on disk before they go" |
 /// | a range is locked while it is copied | 43, 48 |
 /// | sinks are synced before marks go | 27, 40; the same test of FileHealTests |
+/// | what was taken off is synced | the same test of FileHealTests |
 @Suite(.serialized) struct HealSimulationTests {
     private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
     static let seeds: ClosedRange<UInt64> =

@@ -1,6 +1,9 @@
 import ReplicaState
+import Synchronization
 import TranslatorCore
 import TranslatorTesting
+
+@testable import HealEngine
 
 // What goes wrong.
 extension World {
@@ -47,19 +50,32 @@ extension World {
     /// Whether the replica may go without GlusterFS's own split-brain: not while an ordinary write is missing
     /// somewhere, and not while its marks, which nobody can read then, are news to somebody who goes on writing to the
     /// others.
-    private func mayGo(_ replica: Int) -> Bool {
+    private func mayGo(_ replica: Int, losesPower: Bool = false) -> Bool {
         guard allAreUp, onlyEpochsArePending else { return false }
+        guard !losesPower || marksStayOff(replica) else { return false }
         guard all.contains(where: { replicas.counts(file, on: replica, about: $0).data != 0 }) else { return true }
         return clientWrites == 0 && (writer?.journal?.hasOpenedEpoch ?? true)
+    }
+
+    /// Whether marks that are gone from memory do not come back from the disk: not while a heal is in its last steps,
+    /// or was kept from them.
+    private func marksStayOff(_ replica: Int) -> Bool {
+        let keys = replicas.pendingKeys
+        let mayReturn = replicas.bricks[replica].mayReturn(file) { xattrs in
+            keys.contains { xattrs[$0]?.contains { $0 != 0 } ?? false }
+        }
+        guard mayReturn else { return true }
+        return healsFailedAt < marksWentAt
+            && healers.allSatisfy { healer in healer.pipeline.state.withLock { $0.schedule.inFlightCount == 0 } }
     }
 
     /// A brick is away for a while, with its machine or without.
     private func outage() {
         let replica = executor.number(in: all)
-        guard mayGo(replica) else { return }
+        let losesPower = executor.happens(60)
+        guard mayGo(replica, losesPower: losesPower) else { return }
         down = replica
         lossCount += 1
-        let losesPower = executor.happens(60)
         let landsLate = !losesPower && executor.happens(50)
         note("brick \(replica) \(losesPower ? "loses power" : "is away")")
         // The machine of a writer that has its brick there.
@@ -108,6 +124,7 @@ extension World {
         guard let healer = healers.first(where: \.isAlive) else { return }
         let replica = executor.number(in: all)
         note("\(healer.name) loses brick \(replica)")
+        healsFailedAt = max(healsFailedAt, now)
         healer.cut(replica)
         executor.start { [self] in
             await sleep(milliseconds: 5..<1_000)
@@ -130,6 +147,7 @@ extension World {
         let moment: FaultyTranslator.Moment = executor.happens(50) ? .before : .after
         // A refusal changes nothing; an I/O error may come when all is done.
         let error: FopError = moment == .before && executor.happens(50) ? .noSpace : .io
+        if ofHealer { healsFailedAt = now + .seconds(2) }
         note("\(process.name): \(times) \(fop) to \(replica) will fail \(moment) with \(error.name)")
         process.faulty(replica).fail(fop, with: error, times: times, at: moment)
         executor.start { [self] in

@@ -89,6 +89,7 @@ extension World {
 
     func kill(_ process: SimulatedProcess) {
         note("\(process.name) dies")
+        if process is SimulatedHealer { healsFailedAt = max(healsFailedAt, now) }
         process.die(replicas: count, landsLate: executor.happens(50))
         healers.removeAll { !$0.isAlive }
     }

@@ -44,6 +44,9 @@ final class World: @unchecked Sendable {
     var clientWrites = 0
     var reads: [Int: (slot: Int, values: Set<UInt8>, mayEnd: Bool)] = [:]
     var readCount = 0
+    /// When the last mark went; until when a healer may have been kept from making that last.
+    var marksWentAt = MonotonicTime(nanoseconds: 0), healsFailedAt = MonotonicTime(nanoseconds: 0)
+    private var hadMarks = false
     private var seenChanges: UInt64 = .max
     /// Of everything that happened: the same for the same seed.
     private(set) var fingerprint: UInt64 = 0xCBF2_9CE4_8422_2325
@@ -117,6 +120,9 @@ final class World: @unchecked Sendable {
         mix(UInt64(bitPattern: now.nanoseconds))
         let counts = all.map { i in all.map { replicas.counts(file, on: i, about: $0).data } }
         if counts.joined().contains(where: { $0 < 0 }) { return broken("a negative count: \(counts)") }
+        let hasMarks = counts.joined().contains { $0 != 0 }
+        if hadMarks && !hasMarks { marksWentAt = now }
+        hadMarks = hasMarks
         for i in all {
             for j in all where j != i {
                 let epochs = replicas.epochs(file, on: i, about: j)

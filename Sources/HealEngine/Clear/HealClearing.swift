@@ -32,11 +32,27 @@ struct HealClearing: Sendable {
             report = failed(report, plan.source, error)
         }
         await attempt.lock.release(of: replicas)
+        return await makeLasting(report)
+    }
+
+    /// A power cut must not bring back an accusation that is gone: meanwhile somebody may have written to the accused
+    /// alone, who then accuses in turn. Where marks of later epochs are left the old ones may come back with them.
+    private func makeLasting(_ report: HealReport) async -> HealReport {
+        guard replicas.replicaSet.ensuresDurability, report.outcome == .healed(isAll: true) else { return report }
+        let answers = await replicas.each(plan.facts.accusers) { [replicas, copy, inode] replica -> FopError? in
+            let request = FsyncRequest(fd: copy.fds[replica] ?? .anonymous(inode), dataOnly: false)
+            do throws(FopError) { _ = try await replicas.replicas[replica].fsync(request, in: copy.frame) } catch {
+                return error
+            }
+            return nil
+        }
+        for case (let replica, let error?) in answers { return failed(report, replica, error) }
         return report
     }
 
     private func failed(_ report: HealReport, _ replica: Int, _ error: FopError) -> HealReport {
         var report = report
+        report.confirmed = [:]
         report.outcome =
             error == .notConnected || !replicas.watch.allAreUp
             ? .later(.replicaDown) : .failed(.clearingFailed(report.gfid, replica: replicas.names[replica], error))

@@ -11,6 +11,17 @@ struct MemoryDisk: Sendable {
     /// fsync(2), or a file that has always been there.
     mutating func synced(_ gfid: Gfid, _ file: MemoryFile) { (synced[gfid], since[gfid]) = (file, nil) }
 
+    /// Whether a power cut may leave xattrs of which this is true.
+    func mayLeave(of gfid: Gfid, _ isSo: (Xattrs) -> Bool) -> Bool {
+        guard var file = synced[gfid] else { return false }
+        for change in since[gfid] ?? [] {
+            guard case .xattrs = change else { continue }
+            if isSo(file.xattrs) { return true }
+            file.apply(change)
+        }
+        return isSo(file.xattrs)
+    }
+
     /// The file as it is found after a power cut. Metadata reach the disk in their order, so any number of them is
     /// there from the first on; of data, which nobody puts in order, any part is there within the size that is.
     func left(of gfid: Gfid, using random: inout some RandomNumberGenerator) -> MemoryFile? {
@@ -37,6 +48,11 @@ struct MemoryDisk: Sendable {
 }
 
 extension MemoryBrick {
+    /// Whether a power cut may leave this file with xattrs of which that is true, whatever it has now.
+    public func mayReturn(_ gfid: Gfid, _ isSo: (Xattrs) -> Bool) -> Bool {
+        state.withLock { $0.disk?.mayLeave(of: gfid, isSo) ?? false }
+    }
+
     /// The machine is gone and back: what was not synced may be lost, and every lock is. Cut its connections first.
     public func losePower(using random: inout some RandomNumberGenerator) {
         state.withLock { state in
