@@ -71,7 +71,7 @@ extension HealPipeline {
 
     /// What one brick's indices hold, in GlusterFS's terms.
     func info(of replica: Int, entriesMax: Int) async -> BrickHealInfo {
-        let brick = replicas.replicas[replica].localBrick?.brickDirectory ?? replicas.names[replica]
+        let brick = replicas.replicas[replica].shownBrick ?? replicas.names[replica]
         guard replicas.watch.states[replica].isUp else {
             return BrickHealInfo(brick: brick, isConnected: false, total: 0)
         }

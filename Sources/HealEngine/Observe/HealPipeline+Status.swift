@@ -78,7 +78,7 @@ extension HealPipeline {
                     isBehind ? .behind : .clean
                 }
             return CopyStatus(
-                name: name, brick: replicas.replicas[replica].localBrick?.brickDirectory ?? "", state: copyState,
+                name: name, brick: replicas.replicas[replica].shownBrick ?? "", state: copyState,
                 behindBytes: isBehind ? state.backlog.bytes : 0, lag: isBehind ? state.ledger.lag(at: now) : .zero,
                 rateBytesPerSecond: isTarget ? 0 : UInt64(state.ledger.meter.healedRate),
                 pending: PendingFiles(

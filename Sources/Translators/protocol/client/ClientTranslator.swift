@@ -8,7 +8,7 @@ import WireProtocol
 /// States: down → up → down, … until `stop`. It comes up when SETVOLUME has succeeded, the brick's storage works, and
 /// every file that was open is open again; it goes down with the connection: every lock held there is gone then.
 /// Parents hear both, and the brick's notices of contention. Source: GlusterFS `protocol/client`, gluster-wire.md §4.
-public final class ClientTranslator: Translator {
+public final class ClientTranslator: RemoteBrick {
     public static let type: TranslatorType = "protocol/client"
     public static let summary = "Reaches a brick over the network as a GlusterFS client does."
     public static let needs: SubvolumeNeed = .none
@@ -55,6 +55,8 @@ public final class ClientTranslator: Translator {
         dropsDirect.store(settings.dropsDirect, ordering: .relaxed)
         state.withLock { $0.connection }?.adopt(ping: settings.pingTimeout, frame: settings.frameTimeout)
     }
+
+    public var brickPlace: String { "\(volume.options.text(ifSet: "remote-host") ?? "\(settings)"):\(settings.brick)" }
 
     /// Whether fops are served now.
     public var isUp: Bool { state.withLock { $0.session != nil } }
