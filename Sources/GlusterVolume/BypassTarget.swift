@@ -1,5 +1,29 @@
 import TranslatorCore
 
+/// What `-o bypass` asks for.
+public struct BypassRequest: Sendable {
+    public let target: BypassTarget
+    /// Further options of `features/bypass`, checked when the graph is built.
+    public let options: [String: String]
+
+    public init(_ target: BypassTarget, options: [String: String] = [:]) {
+        (self.target, self.options) = (target, options)
+    }
+
+    /// The `features/bypass` on top of `replicate`, whose replicas are `bricks`.
+    func block(
+        above replicate: Volfile.VolumeBlock, bricks: [BrickPlace], _ isHere: (BrickPlace) -> Bool
+    ) throws(VolfileError) -> Volfile.VolumeBlock {
+        let place = VolfileLocation(file: "-o bypass", line: 0)
+        let target = try target.chosen(of: bricks, for: replicate, isHere)
+        let all = [("target", target)] + options.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        return Volfile.VolumeBlock(
+            name: "\(replicate.name)-bypass", type: "features/bypass",
+            options: all.map { Volfile.Option(name: $0.0, text: $0.1, location: place) },
+            subvolumes: [replicate.name], location: place)
+    }
+}
+
 /// Which replica `-o bypass` writes to.
 public enum BypassTarget: Equatable, Sendable {
     /// The only one whose brick is a directory of this machine.
@@ -10,18 +34,7 @@ public enum BypassTarget: Equatable, Sendable {
     /// `auto` or a name, as the option has it; without one, `auto`.
     public init(_ text: String?) { self = text.map { $0 == "auto" ? .auto : .named($0) } ?? .auto }
 
-    /// The `features/bypass` on top of `replicate`, whose replicas are `bricks`.
-    func block(
-        above replicate: Volfile.VolumeBlock, bricks: [BrickPlace], _ isHere: (BrickPlace) -> Bool
-    ) throws(VolfileError) -> Volfile.VolumeBlock {
-        let target = try chosen(of: bricks, for: replicate, isHere)
-        return Volfile.VolumeBlock(
-            name: "\(replicate.name)-bypass", type: "features/bypass",
-            options: [Volfile.Option(name: "target", text: target, location: replicate.location)],
-            subvolumes: [replicate.name], location: replicate.location)
-    }
-
-    private func chosen(
+    fileprivate func chosen(
         of bricks: [BrickPlace], for replicate: Volfile.VolumeBlock, _ isHere: (BrickPlace) -> Bool
     ) throws(VolfileError) -> String {
         func error(_ why: String) -> VolfileError {

@@ -10,7 +10,7 @@ public struct ServedVolfile: Sendable {
     /// Throws one sentence that names the volume and what of it cannot be served. `isHere` tells whether a brick is a
     /// directory of this machine; it is asked for `BypassTarget.auto` only.
     public init(
-        _ fetched: Volfile, bypass: BypassTarget? = nil, isHere: (BrickPlace) -> Bool = { _ in false }
+        _ fetched: Volfile, bypass: BypassRequest? = nil, isHere: (BrickPlace) -> Bool = { _ in false }
     ) throws(VolfileError) {
         var blocks: [Volfile.VolumeBlock] = []
         var passed: [TranslatorType] = []

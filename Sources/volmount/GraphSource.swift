@@ -36,8 +36,10 @@ struct GraphSource: Sendable {
                 self.place = .cluster(VolfileSource(volume, environment: environment))
             } catch { throw DaemonFailure(error) }
         }
-        guard options.process.flag("bypass") || !options.process.isSet("target") else {
-            throw DaemonFailure(.configuration, "-o target is for -o bypass: give both, or none")
+        let forBypass = (options.process.isSet("target") ? ["target"] : []) + options.bypass.keys.sorted()
+        if let first = forBypass.first, !options.process.flag("bypass") {
+            throw DaemonFailure(
+                .configuration, "-o \(first) is for -o bypass of HOST:/VOLUME: give both, or none of them")
         }
     }
 
@@ -108,9 +110,11 @@ struct GraphSource: Sendable {
         switch place {
         case .file(let path): return (try traced(try Volfile(text, file: path, top: top)), [])
         case .cluster(let source):
-            let target = options.process.flag("bypass") ? BypassTarget(options.process.text(ifSet: "target")) : nil
+            let bypass: BypassRequest? =
+                options.process.flag("bypass")
+                ? BypassRequest(BypassTarget(options.process.text(ifSet: "target")), options: options.bypass) : nil
             let served = try ServedVolfile(
-                try Volfile(text, file: source.volume.description, top: top, writer: .glusterd), bypass: target
+                try Volfile(text, file: source.volume.description, top: top, writer: .glusterd), bypass: bypass
             ) { $0.isOnThisMachine }
             return (try traced(served.volfile), served.passedThrough)
         }

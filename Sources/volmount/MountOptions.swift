@@ -1,11 +1,15 @@
 import FuseMount
 import TranslatorCore
+import Translators
 
 /// What stands after `-o`: options of mount/fuse, options of this process, and those that every file system has. The
 /// tables here are the one source for checking, help and the manual page.
 struct MountOptions: Sendable {
     var settings = FuseMountSettings()
     var process: OptionValues
+    /// Options of `features/bypass`, as a volfile would have them. Those that a mount has too, such as
+    /// `attribute-timeout`, are the mount's.
+    var bypass: [String: String] = [:]
 
     /// Options of the process, which fstab(5) can only give after `-o`; each is a long option of the command too.
     static let processDeclarations: [OptionDeclaration] = [
@@ -40,6 +44,7 @@ struct MountOptions: Sendable {
         var process: [String: String] = [:]
         let mountNames = Set(FuseMountSettings.declarations.flatMap(\.names))
         let processNames = Set(Self.processDeclarations.flatMap(\.names))
+        let bypassNames = Set(BypassTranslator.options.flatMap(\.names))
         var flags = KernelMountFlags()
         for word in texts.flatMap({ $0.split(separator: ",") }).map(String.init) {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
@@ -50,8 +55,10 @@ struct MountOptions: Sendable {
                 mount[String(name.dropFirst(2))] = "off"
             } else if processNames.contains(name) {
                 process[name] = value ?? (name == "bypass" ? "on" : "")
+            } else if bypassNames.contains(name) {
+                bypass[name] = value ?? ""
             } else if !flags.take(word) {
-                let known = mountNames.union(processNames).union(KernelMountFlags.names)
+                let known = mountNames.union(processNames).union(bypassNames).union(KernelMountFlags.names)
                 throw OptionError(
                     "unknown mount option \"\(name)\"\(NearestName.hint(known, to: name)); volmount --help lists them",
                     option: name)

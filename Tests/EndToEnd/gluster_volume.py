@@ -143,7 +143,7 @@ def bypass_and_healer(cluster):
     """Bypassed writes reach one brick, the healer brings them to the other, glusterfs finds nothing to heal."""
     volume = cluster.volume("fast", "replica 2", 2)
     volume.set("cluster.self-heal-daemon", "off")
-    ours = volume.mount_ours("bypass", "target=fast-client-0")
+    ours = volume.mount_ours("bypass", "target=fast-client-0", "epoch-duration=100ms")
     path = os.path.join(ours, "image")
     content = bytearray(bytes_of("image", 8 << 20))
     write(path, content)
@@ -205,6 +205,8 @@ def what_is_refused(cluster):
     volume = cluster.volume("two-here", "replica 2", 2)
     refused(volume, "target=auto is ambiguous", *("two-here-client-%d (%s)" % pair for pair in enumerate(volume.places)), options=("bypass",))
     refused(volume, "two-here-client-7", options=("bypass", "target=two-here-client-7"))
+    refused(volume, "-o fsync is for -o bypass", options=("fsync=all",))
+    refused(volume, "-o bypass: ", "fsync", "everywhere", options=("bypass", "target=two-here-client-0", "fsync=everywhere"))
     volume = cluster.volume("asleep", "replica 2", 2, started=False)
     refused(volume, "gluster volume start asleep")
 
@@ -261,7 +263,9 @@ def make(path):
 
 
 def a_distributed_volume_is_healed(cluster):
-    """What genuine clients leave pending in several replica sets, our healer heals; glusterfs finds nothing then."""
+    """What genuine clients leave pending in several replica sets, our healer heals; glusterfs finds nothing then. Before
+    and after, healctl names the same entries of the same bricks as glusterfs's own command.
+    """
     volume = cluster.volume("wide", "replica 2", 4)
     volume.set("cluster.self-heal-daemon", "off")
     for kind in ("data", "metadata", "entry"):
@@ -270,6 +274,8 @@ def a_distributed_volume_is_healed(cluster):
     names = ["file-%d" % number for number in range(12)]
     for name in names:
         write(os.path.join(genuine, name), bytes_of(name, 300_000))
+    volume.start_healer()
+    expect(volume.healctl("queue", "pause").returncode == 0, "the healer cannot be paused")
     for number in (1, 3):
         volume.kill_brick(number)
     for name in names:
@@ -281,8 +287,15 @@ def a_distributed_volume_is_healed(cluster):
     sets = (volume.bricks[:2], volume.bricks[2:])
     for bricks in sets:
         expect(len(volume.objects(bricks[0])) > 0 and volume.differences(bricks), "nothing differs in a replica set: %s" % names)
-    volume.start_healer()
+    entries = lambda text: {section.splitlines()[0]: sorted(section.splitlines()[1:]) for section in text.strip().split("\n\n")}
+    theirs = lambda: entries(cluster.gluster("volume", "heal", "wide", "info"))
+    ours = lambda: entries(volume.healctl("info", "--compat=gluster").stdout)
+    wait_until("both to reach all bricks", lambda: ours() == theirs() and "Transport" not in str(theirs()))
+    expect(sum(line in theirs()["Brick " + place] for line in ["/%s " % name for name in names] for place in volume.places) == 12,
+           "12 files are pending, glusterfs says %s, healctl %s" % (theirs(), ours()))
+    volume.healctl("queue", "resume")
     volume.wait_clean()
+    expect(ours() == theirs(), "healed, glusterfs says %s, healctl %s" % (theirs(), ours()))
     volume.stop_healer()
     for bricks in sets:
         differences = volume.differences(bricks)

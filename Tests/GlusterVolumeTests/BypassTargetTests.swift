@@ -11,7 +11,9 @@ import Translators
     private func served(
         _ name: String, _ target: BypassTarget, here: Set<String> = []
     ) throws -> Volfile {
-        try ServedVolfile(try ServedVolfileTests.fetched(name), bypass: target) { here.contains($0.place) }.volfile
+        try ServedVolfile(try ServedVolfileTests.fetched(name), bypass: BypassRequest(target)) {
+            here.contains($0.place)
+        }.volfile
     }
 
     @Test func `bypass stands right above replicate, on the replica whose brick is here`() throws {
@@ -54,6 +56,20 @@ import Translators
         #expect { try served("replica2", target, here: here) } throws: { error in
             "\(error)".contains("volume \"replica2-replicate-0\": \(why)")
                 && "\(error)".hasSuffix("name one with -o bypass,target=NAME: \(Self.bricks)")
+        }
+    }
+
+    @Test func `options of bypass are its own, and wrong ones are told with where they stood`() throws {
+        func graph(_ options: [String: String]) throws -> Graph {
+            let request = BypassRequest(.named("replica2-client-0"), options: options)
+            let volfile = try ServedVolfile(try ServedVolfileTests.fetched("replica2"), bypass: request).volfile
+            return try Graph(
+                volfile, registry: InTreeTranslators.registry, environment: GraphEnvironment(log: .silent))
+        }
+        let bypass = try #require(graph(["fsync": "all"])["replica2-replicate-0-bypass"])
+        #expect(bypass.volume.options.text("fsync") == "all")
+        #expect { try graph(["fsync": "everywhere"]) } throws: {
+            "\($0)".hasPrefix("-o bypass: volume \"replica2-replicate-0-bypass\": option \"fsync\"")
         }
     }
 
