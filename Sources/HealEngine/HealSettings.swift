@@ -31,10 +31,10 @@ public struct HealSettings: Equatable, Sendable {
     public var nameSettles = Duration.seconds(1)
     /// Whole-file heals of one file under an open epoch: the first pause, doubled each time up to `retryMax`.
     public var wholeFilePause = Duration.seconds(1)
-    /// A file whose copy took some time rests for eight times that time, at most so long, before news of it starts the
-    /// next heal: a writer that never pauses keeps most of processor and disk, and what it writes again meanwhile is
-    /// copied once. A rest is over when the writer pauses. Zero: never. Whoever waits for a heal, an fsync or an
-    /// operator, has it at once.
+    /// A file whose copy took some time rests for eight times that time, once that time if little was copied, at most
+    /// so long, before news of it starts the next heal: a writer that never pauses keeps most of processor and disk,
+    /// and what it writes again meanwhile is copied once. A rest is over when the writer pauses. Zero: never. Whoever
+    /// waits for a heal, an fsync or an operator, has it at once.
     public var restMax = Duration.seconds(2)
 
     /// First gfid bytes that this healer looks after, when several share a volume.

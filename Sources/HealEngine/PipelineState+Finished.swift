@@ -31,8 +31,7 @@ extension PipelineState {
             // What it left is for epochs that are not complete yet: their close has it heard of again.
             ends(
                 gfid, putOff: isAll ? nil : putOff(.close(until: nil), settings, now),
-                rest: report.took > .zero
-                    ? HealSchedule.Rest(from: now, until: now + min(report.took * 8, settings.restMax)) : nil,
+                rest: rest(after: report, settings, now),
                 stillBehind: isAll ? nil : now)
         case .gone:
             for target in names.indices { knowledge.forget(EpochKnowledge.File(gfid: gfid, target: target)) }
@@ -57,6 +56,17 @@ extension PipelineState {
         aftermath.waiters = takeWaiters(gfid)
         return aftermath
     }
+
+    /// A heal of a few blocks comes of a writer that takes its time: nothing is to be saved there, and single writes are
+    /// to be healed at once however slow the disk is.
+    private func rest(
+        after report: HealReport, _ settings: HealSettings, _ now: MonotonicTime
+    ) -> HealSchedule.Rest? {
+        guard report.took > .zero else { return nil }
+        let times = report.bytesMoved >= Self.busyBytes ? 8 : 1
+        return HealSchedule.Rest(from: now, until: now + min(report.took * times, settings.restMax))
+    }
+    private static var busyBytes: UInt64 { 64 * 1024 }
 
     /// Counts that this engine leaves alone, which status tells of. They may be of a transaction under way, so the file
     /// is looked at again: soon at first, then less and less often. Beyond some thousand files the next crawl does it.
