@@ -37,6 +37,9 @@ let package = Package(
         .target(
             name: "CChecksums",
             linkerSettings: [.linkedLibrary("xxhash"), .linkedLibrary("z"), .linkedLibrary("crypto")]),
+        // OpenSSL 3's TLS.
+        .target(
+            name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CAllocationCount"),
         .target(name: "CLastWords"),
         .target(name: "CPayloadPath"),
@@ -57,7 +60,7 @@ let package = Package(
         .target(
             name: "Translators",
             dependencies: [
-                "TranslatorCore", "Checksums", "ReplicaState", "RangeMapping", "WireProtocol", "CPosix",
+                "TranslatorCore", "Checksums", "ReplicaState", "RangeMapping", "WireProtocol", "CPosix", "COpenSSL",
                 orderedCollections, heap, deque,
             ],
             exclude: ["mount"], swiftSettings: swift),

@@ -30,13 +30,29 @@ final class BrickProcess: Sendable {
     enum Listen {
         case inet, inet6, unix
     }
+    /// What it speaks TLS with.
+    struct TLS {
+        let identity: TestAuthority.Identity
+        /// File of the authorities that it trusts.
+        let authorities: String
+
+        fileprivate var options: String {
+            """
+
+                option transport.socket.ssl-enabled on
+                option transport.socket.ssl-own-cert \(identity.certificate)
+                option transport.socket.ssl-private-key \(identity.key)
+                option transport.socket.ssl-ca-list \(authorities)
+            """
+        }
+    }
 
     let scratch = TemporaryDirectory("brick")
     let directory: String
     let address: BrickAddress
     private let child = Mutex<ChildProcess?>(nil)
 
-    init(_ listen: Listen = .inet) throws {
+    init(_ listen: Listen = .inet, tls: TLS? = nil) throws {
         directory = scratch.subdirectory("b")
         // features/index wants it there before storage/posix makes it.
         _ = scratch.subdirectory("b/.glusterfs")
@@ -60,7 +76,7 @@ final class BrickProcess: Sendable {
                     option transport.socket.listen-path \(path)
                 """
         }
-        try TextFile.write(volfile(options), to: scratch.appending("brick.vol"))
+        try TextFile.write(volfile(options + (tls?.options ?? "")), to: scratch.appending("brick.vol"))
         try start()
     }
     deinit { kill() }

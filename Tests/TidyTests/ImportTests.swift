@@ -23,7 +23,7 @@ import Testing
         ("Translators/mount/fuse", ["TranslatorCore", "FuseProtocol", "CFuse"]),
         (
             "Translators",
-            pure.subtracting(["HealProtocol", "FuseProtocol"]).union(["TranslatorCore"]).union(collections)
+            pure.subtracting(["HealProtocol", "FuseProtocol"]).union(["TranslatorCore", "COpenSSL"]).union(collections)
         ),
         ("HealTransport", ["TranslatorCore", "HealProtocol", "CZeroMQ"]),
         ("HealEngine", pure.subtracting(["FuseProtocol"]).union(["TranslatorCore"]).union(collections)),

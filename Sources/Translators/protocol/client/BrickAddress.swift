@@ -23,6 +23,8 @@ enum BrickAddress: Hashable, Sendable, CustomStringConvertible {
 struct BrickUnreachable: Error, Equatable, CustomStringConvertible {
     let address: BrickAddress
     let reason: String
+    /// What to look at.
+    var advice = "check that the brick runs and listens there"
 
-    var description: String { "cannot connect to \(address): \(reason); check that the brick runs and listens there" }
+    var description: String { "cannot connect to \(address): \(reason); \(advice)" }
 }

@@ -62,6 +62,8 @@ enum HandshakeFailure: Error, Equatable, CustomStringConvertible {
     case refused(SetvolumeRefusal)
     /// The connection was lost meanwhile, or the answer could not be read.
     case failed(FopError)
+    /// The other side hung up on the first words. Brick processes that want TLS do that to those who do not.
+    case hungUp(BrickAddress, isEncrypted: Bool)
 
     var description: String {
         switch self {
@@ -69,6 +71,11 @@ enum HandshakeFailure: Error, Equatable, CustomStringConvertible {
             "\(address) does not serve \(RPCProgram.fop); check remote-port: is it glusterd's, or an old brick's?"
         case .refused(let refusal): "\(refusal)"
         case .failed(let error): "no answer to the handshake: \(error)"
+        case .hungUp(let address, let isEncrypted):
+            "\(address) closed the connection at the first word; check "
+                + (isEncrypted
+                    ? "that it trusts who signed transport.socket.ssl-own-cert, and its log"
+                    : "its log, and option transport.socket.ssl-enabled: it closes plain connections where server.ssl is on")
         }
     }
 }
@@ -84,7 +91,13 @@ extension BrickConnection {
             guard programs.has(.fop) else { throw .notSupported }
             let arguments = SetvolumeArguments(introduction.dict)
             answer = try await call(arguments, credential: .version3(credential))
-        } catch { throw error == .notSupported ? .noFops(settings.address) : .failed(error) }
+        } catch {
+            switch error {
+            case .notSupported: throw .noFops(settings.address)
+            case .notConnected: throw .hungUp(settings.address, isEncrypted: settings.tls != nil)
+            default: throw .failed(error)
+            }
+        }
         do throws(SetvolumeRefusal) { return try Welcome(answer) } catch { throw .refused(error) }
     }
 }

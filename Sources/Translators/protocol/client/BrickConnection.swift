@@ -23,6 +23,8 @@ final class BrickConnection: Sendable {
         /// How long name and connection may take.
         var connectTimeout = Duration.seconds(10)
         var socket = StreamSocket.Options()
+        /// Nil: plain.
+        var tls: TLSSettings?
         /// Callers' supplementary groups go with their fops. Source: GlusterFS `send-gids`.
         var sendsGroups = true
         /// Calls under way at once; one more is ENOBUFS. A mount has far fewer.
@@ -81,7 +83,7 @@ final class BrickConnection: Sendable {
             WorkerThread.start(name: settings.name) {
                 do throws(BrickUnreachable) {
                     let socket = try StreamSocket.connect(
-                        to: settings.address, within: settings.connectTimeout, settings.socket)
+                        to: settings.address, within: settings.connectTimeout, settings.socket, tls: settings.tls)
                     let wake = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
                     guard wake >= 0 else {
                         throw BrickUnreachable(address: settings.address, reason: "eventfd: \(FopError.last)")
@@ -179,7 +181,7 @@ extension BrickConnection {
                 switch ending {
                 case .wouldBlock: continue
                 case .endOfStream: return end("the other side closed the connection")
-                case .failed(let error): return end("\(error)")
+                case .failed(let why): return end(why)
                 }
             } catch { return end("a message that cannot be read: \(error)") }
         }
@@ -192,7 +194,9 @@ extension BrickConnection {
 
     /// True when the socket may have something to read; false at a timeout, or when room to send was all there was.
     private func wait(for pause: Duration) -> Bool {
-        let room: Int32 = outbox.isFull ? POLLOUT : 0
+        if socket.hasPending { return true }
+        let receivingWantsRoom = socket.receivingWantsRoom
+        let room: Int32 = outbox.isFull || receivingWantsRoom ? POLLOUT : 0
         var entries = [
             pollfd(fd: socket.descriptor, events: Int16(POLLIN | room), revents: 0),
             pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
@@ -208,8 +212,9 @@ extension BrickConnection {
             var drained: UInt64 = 0
             _ = Glibc.read(wake, &drained, 8)
         }
-        if entries[0].revents & Int16(POLLOUT) != 0 { _ = outbox.roomCame() }
-        return entries[0].revents & ~Int16(POLLOUT) != 0
+        let hasRoom = entries[0].revents & Int16(POLLOUT) != 0
+        if hasRoom { _ = outbox.roomCame() }
+        return entries[0].revents & ~Int16(POLLOUT) != 0 || hasRoom && receivingWantsRoom
     }
 
     private func receive(_ stream: inout ReplyStream) throws(CodecError) -> ReplyStream.Ending? {

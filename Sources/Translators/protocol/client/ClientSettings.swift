@@ -16,6 +16,8 @@ struct ClientSettings: Sendable, CustomStringConvertible {
     let credentials: (username: String, password: String)?
     let pingTimeout: Duration, frameTimeout: Duration
     let socket: StreamSocket.Options
+    /// Nil: connections to the brick are plain.
+    let tls: TLSSettings?
     let sendsGroups: Bool
     /// Files are opened without O_DIRECT on the brick, whatever their opener said.
     let dropsDirect: Bool
@@ -23,13 +25,11 @@ struct ClientSettings: Sendable, CustomStringConvertible {
     let isStrictAboutLocks: Bool
 
     init(_ options: OptionValues, of volume: Volume) throws(VolfileError) {
-        if options.flag("transport.socket.ssl-enabled") {
-            throw volume.error("option \"transport.socket.ssl-enabled\" is on, and TLS is not supported")
-        }
         brick = options.text("remote-subvolume")
         credentials = options.text(ifSet: "username").map { ($0, options.text(ifSet: "password") ?? "") }
         (pingTimeout, frameTimeout) = (options.duration("ping-timeout"), options.duration("frame-timeout"))
         socket = StreamSocket.Options(options)
+        tls = options.flag("transport.socket.ssl-enabled") ? TLSSettings(options) : nil
         (sendsGroups, dropsDirect) = (options.flag("send-gids"), options.flag("filter-O_DIRECT"))
         isStrictAboutLocks = options.flag("strict-locks")
         place = try Self.place(options, of: volume)
@@ -57,6 +57,22 @@ struct ClientSettings: Sendable, CustomStringConvertible {
         case .address(let address): address.description
         case .host(let host, _): host
         }
+    }
+}
+
+extension TLSSettings {
+    fileprivate init(_ options: OptionValues) {
+        func take(_ name: String, _ field: WritableKeyPath<TLSSettings, String>) {
+            if let text = options.text(ifSet: "transport.socket.ssl-" + name) { self[keyPath: field] = text }
+        }
+        self.init()
+        take("own-cert", \.certificate)
+        take("private-key", \.privateKey)
+        take("ca-list", \.authorities)
+        take("cipher-list", \.ciphers)
+        take("ec-curve", \.curves)
+        revocations = options.text(ifSet: "transport.socket.ssl-crl-path")
+        depth = options.integer("transport.socket.ssl-cert-depth")
     }
 }
 

@@ -44,7 +44,7 @@ extension ClientTranslator {
         let options = self.settings
         (settings.name, settings.pingTimeout) = (volume.name, options.pingTimeout)
         (settings.frameTimeout, settings.socket) = (options.frameTimeout, options.socket)
-        settings.sendsGroups = options.sendsGroups
+        (settings.sendsGroups, settings.tls) = (options.sendsGroups, options.tls)
         let generation = state.withLock { state in
             state.generation += 1
             return state.generation
@@ -156,7 +156,7 @@ extension ClientTranslator {
         case .host(let host, let family):
             let glusterd = BrickAddress.tcp(host: host, port: ClientSettings.glusterdPort, family: family)
             var settings = BrickConnection.Settings(glusterd, pool: volume.environment.pool)
-            settings.frameTimeout = settings.connectTimeout
+            (settings.frameTimeout, settings.tls) = (settings.connectTimeout, .ofGlusterd(self.settings.tls))
             let connection = try await BrickConnection.connect(settings) { _ in }
             defer { connection.close() }
             let credential = GlusterCredential(Frame(caller: .root), timeFlags: [])

@@ -62,7 +62,32 @@ extension ClientTranslator {
     ]
 
     private static let encryption: [OptionDeclaration] = [
-        .flag("transport.socket.ssl-enabled", default: false, "TLS; must be off.")
+        .flag("transport.socket.ssl-enabled", default: false, "Reach the brick by TLS, each side with a certificate.")
+            .alias("ssl-enabled"),
+        .text(
+            "transport.socket.ssl-own-cert", default: nil,
+            "File of this side's certificate (PEM). Without it glusterfs.pem in OpenSSL's directory or in /etc/ssl."
+        ).alias("ssl-own-cert"),
+        .text("transport.socket.ssl-private-key", default: nil, "File of its key; glusterfs.key there without.")
+            .alias("ssl-private-key"),
+        .text(
+            "transport.socket.ssl-ca-list", default: nil,
+            "File of the authorities whose certificates are trusted; glusterfs.ca there without."
+        ).alias("ssl-ca-list"),
+        .text(
+            "transport.socket.ssl-crl-path", default: nil,
+            "Directory of revocation lists, as c_rehash(1) makes it; none are looked at without."
+        ).alias("ssl-crl-path"),
+        .integer(
+            "transport.socket.ssl-cert-depth", default: 1, in: 0...100,
+            "Certificates between the brick's and the authority's, at most."
+        ).alias("ssl-cert-depth"),
+        .text(
+            "transport.socket.ssl-cipher-list", default: TLSSettings.ciphersDefault,
+            "Ciphers of TLS 1.2, as ciphers(1) has them."
+        ).alias("ssl-cipher-list"),
+        .text("transport.socket.ssl-ec-curve", default: TLSSettings.curvesDefault, "Curves for the key exchange.")
+            .alias("ssl-ec-curve"),
     ]
 
     private static let others: [OptionDeclaration] =
@@ -74,8 +99,6 @@ extension ClientTranslator {
         + [
             "event-threads", "transport.socket.own-thread", "transport.socket.lowlat",
             "transport.socket.read-fail-log", "transport.socket.non-blocking-io", "non-blocking-io",
-            "testing.old-protocol", "transport.socket.ssl-own-cert", "transport.socket.ssl-private-key",
-            "transport.socket.ssl-ca-list", "transport.socket.ssl-crl-path", "transport.socket.ssl-cert-depth",
-            "transport.socket.ssl-cipher-list", "transport.socket.ssl-dh-param", "transport.socket.ssl-ec-curve",
+            "testing.old-protocol", "transport.socket.ssl-dh-param",
         ].map { .value($0, .any, default: nil, "Accepted for GlusterFS's volfiles; not used.").reconfigurable() }
 }

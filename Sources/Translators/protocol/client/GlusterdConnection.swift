@@ -39,7 +39,7 @@ public final class GlusterdConnection: Sendable {
         to server: VolfileServer, pool: IobufPool, _ tell: @escaping @Sendable (Event) -> Void
     ) async throws(GlusterdUnreachable) -> GlusterdConnection {
         var settings = BrickConnection.Settings(server.address, pool: pool)
-        (settings.name, settings.frameTimeout) = ("glusterd", answerMax)
+        (settings.name, settings.frameTimeout, settings.tls) = ("glusterd", answerMax, .ofGlusterd(nil))
         do throws(BrickUnreachable) {
             let connection = try await BrickConnection.connect(settings) { event in
                 switch event {

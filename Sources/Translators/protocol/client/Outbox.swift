@@ -76,17 +76,10 @@ final class Outbox: Sendable {
     /// False when the socket is full. A broken one takes everything: its reader hears of the end.
     private func send(_ parcel: inout Parcel) -> Bool {
         while !parcel.isSent {
-            let count = parcel.withIovecs { vector -> Int in
-                var message = msghdr()
-                message.msg_iov = vector.baseAddress
-                message.msg_iovlen = vector.count
-                return sendmsg(socket.descriptor, &message, Int32(MSG_NOSIGNAL))
-            }
-            if count >= 0 {
-                parcel.sentBytes += count
-            } else if errno == EAGAIN {
-                return false
-            } else if errno != EINTR {
+            switch parcel.withIovecs({ socket.send($0) }) {
+            case .bytes(let count): parcel.sentBytes += count
+            case .wouldBlock: return false
+            case .endOfStream, .failed:
                 parcel.sentBytes = parcel.head.count + parcel.payload.count
                 socket.shutDown()
             }

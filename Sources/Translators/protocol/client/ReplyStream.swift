@@ -22,7 +22,7 @@ struct ReplyStream: ~Copyable {
     /// How a look at the socket ended.
     enum Ending: Equatable {
         case wouldBlock, endOfStream
-        case failed(FopError)
+        case failed(String)
     }
     /// A reply whose payload is still coming.
     private struct Landing {
@@ -55,10 +55,12 @@ struct ReplyStream: ~Copyable {
     mutating func receive(
         from socket: StreamSocket, isReading: Bool, payloadBytesMax: (UInt32) -> Int?, _ arrive: (Arrival) -> Void
     ) throws(CodecError) -> Ending? {
-        let count = read(socket.descriptor, bufferBytes: isReading ? Self.headBytes : Self.bufferBytes)
-        guard count > 0 else {
-            if count == 0 { return .endOfStream }
-            return errno == EAGAIN ? .wouldBlock : errno == EINTR ? nil : .failed(.last)
+        let count: Int
+        switch read(socket, bufferBytes: isReading ? Self.headBytes : Self.bufferBytes) {
+        case .bytes(let some): count = some
+        case .wouldBlock: return .wouldBlock
+        case .endOfStream: return .endOfStream
+        case .failed(let why): return .failed(why)
         }
         let landed = min(count, reader.payloadBytesToLand)
         if landed > 0 {
@@ -72,7 +74,7 @@ struct ReplyStream: ~Copyable {
     }
 
     /// Into the payload's place first, then into the buffer.
-    private func read(_ descriptor: Int32, bufferBytes: Int) -> Int {
+    private func read(_ socket: StreamSocket, bufferBytes: Int) -> StreamSocket.Transfer {
         let landBytes = reader.payloadBytesToLand
         var vector = [iovec(iov_base: buffer.baseAddress, iov_len: bufferBytes)]
         if landBytes > 0, let landing {
@@ -81,7 +83,7 @@ struct ReplyStream: ~Copyable {
                 iovec(iov_base: rest, iov_len: landBytes), iovec(iov_base: buffer.baseAddress, iov_len: Self.headBytes),
             ]
         }
-        return readv(descriptor, vector, Int32(vector.count))
+        return socket.receive(into: vector)
     }
 
     /// False when the stream is used up.

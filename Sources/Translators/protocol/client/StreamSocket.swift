@@ -24,19 +24,91 @@ final class StreamSocket: Sendable {
     }
 
     let descriptor: Int32
+    /// What bytes go through; nil: they go as they are.
+    private let tls: TLSSession?
 
     /// Takes over a connected descriptor that does not block.
-    init(adopting descriptor: Int32) { self.descriptor = descriptor }
+    init(adopting descriptor: Int32) { (self.descriptor, tls) = (descriptor, nil) }
+    /// The same over TLS. Blocks the calling thread until the other side is known and trusted, or `deadline`.
+    private init(
+        encrypting socket: StreamSocket, _ settings: TLSSettings, by deadline: MonotonicTime
+    ) throws(TLSProblem) {
+        let copy = fcntl(socket.descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw TLSProblem(reason: "TLS: \(FopError.last)", advice: "raise ulimit -n") }
+        descriptor = copy
+        do throws(TLSProblem) {
+            let session = try TLSSession(settings, over: copy)
+            try session.shakeHands(by: deadline, settings)
+            tls = session
+        } catch {
+            close(copy)
+            throw error
+        }
+    }
     deinit { close(descriptor) }
+
+    /// What came of one try to receive or to send.
+    enum Transfer {
+        /// How many; at least one.
+        case bytes(Int)
+        /// Nothing there, or no room.
+        case wouldBlock
+        case endOfStream
+        case failed(String)
+    }
+
+    /// Into the first places first; with TLS, only into the first.
+    func receive(into places: [iovec]) -> Transfer {
+        if let tls {
+            return tls.read(into: UnsafeMutableRawBufferPointer(start: places[0].iov_base, count: places[0].iov_len))
+        }
+        while true {
+            let count = readv(descriptor, places, Int32(places.count))
+            if count > 0 { return .bytes(count) }
+            if count == 0 { return .endOfStream }
+            if errno == EAGAIN { return .wouldBlock }
+            if errno != EINTR { return .failed("\(FopError.last)") }
+        }
+    }
+
+    /// A part of it, from the beginning. What was not sent is to be tried again, the same bytes.
+    func send(_ slices: UnsafeMutableBufferPointer<iovec>) -> Transfer {
+        if let tls { return tls.write(UnsafeRawBufferPointer(start: slices[0].iov_base, count: slices[0].iov_len)) }
+        var message = msghdr()
+        message.msg_iov = slices.baseAddress
+        message.msg_iovlen = slices.count
+        while true {
+            let count = sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL))
+            if count >= 0 { return .bytes(count) }
+            if errno == EAGAIN { return .wouldBlock }
+            if errno != EINTR { return .failed("\(FopError.last)") }
+        }
+    }
+
+    /// Whether there is something to receive of which poll(2) does not tell.
+    var hasPending: Bool { tls?.hasPending ?? false }
+    /// Whether to receive on, room to send has to come first.
+    var receivingWantsRoom: Bool { tls?.readWantsRoom ?? false }
+    var isEncrypted: Bool { tls != nil }
 
     /// Both directions end, here and for the peer.
     func shutDown() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     /// Tries every address that the name has, until `limit` is over. Blocks the calling thread.
     static func connect(
-        to address: BrickAddress, within limit: Duration, _ options: Options = Options()
+        to address: BrickAddress, within limit: Duration, _ options: Options = Options(), tls: TLSSettings? = nil
     ) throws(BrickUnreachable) -> StreamSocket {
         let deadline = SystemTimeSource().now() + limit
+        let socket = try connect(to: address, by: deadline, options)
+        guard let tls else { return socket }
+        do throws(TLSProblem) { return try StreamSocket(encrypting: socket, tls, by: deadline) } catch {
+            throw BrickUnreachable(address: address, reason: error.reason, advice: error.advice)
+        }
+    }
+
+    private static func connect(
+        to address: BrickAddress, by deadline: MonotonicTime, _ options: Options
+    ) throws(BrickUnreachable) -> StreamSocket {
         switch address {
         case .unix(let path):
             guard let name = unixName(path) else {

@@ -133,6 +133,7 @@ struct ClientFopTests {
         await #expect(throws: FopError.tryAgain) { try await lock(other, .tryAcquire, nil) }
         try await lock(other, .tryAcquire, "b")
         let wait = Task { try await lock(holder, .acquire, "b") }
+        // No notice to the holder, as there is for INODELK: bricks of 10.3 send none for names.
         #expect(await eventually { holder.client.state.withLock { $0.connection }?.callCount == 1 })
         try await lock(other, .release, "b")
         try await wait.value

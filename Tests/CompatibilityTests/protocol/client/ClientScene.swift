@@ -12,8 +12,9 @@ final class ClientScene: Sendable {
     let listener: EventListener
     let frame = Frame(caller: .root)
     let root = Inode(gfid: .root, type: .directory)
+    let lines = LogLines()
 
-    init(_ brick: BrickProcess, waits: Bool = true) async throws {
+    init(_ brick: BrickProcess, options: String = "", waits: Bool = true) async throws {
         guard case .tcp(let host, let port, _) = brick.address else { fatalError("a TCP brick is needed") }
         let volfile = """
             volume client
@@ -21,6 +22,7 @@ final class ClientScene: Sendable {
                 option remote-host \(host)
                 option remote-port \(port)
                 option remote-subvolume \(brick.directory)
+                \(options)
             end-volume
             volume listener
                 type test/listener
@@ -31,13 +33,13 @@ final class ClientScene: Sendable {
         graph = try Graph(
             Volfile(volfile, file: "test.vol"),
             registry: TranslatorRegistry([ClientTranslator.self, EventListener.self]),
-            environment: GraphEnvironment(log: .silent))
+            environment: GraphEnvironment(log: lines.log))
         client = try #require(graph["client"] as? ClientTranslator)
         listener = try #require(graph.top as? EventListener)
         try await graph.start()
         let client = client
         guard waits else { return }
-        try #require(await eventually(within: .seconds(30)) { client.isUp }, "the brick did not come up")
+        try #require(await eventually(within: .seconds(30)) { client.isUp }, "the brick did not come up: \(lines.all)")
     }
 
     func create(_ name: String) async throws -> Fd {

@@ -92,6 +92,30 @@ struct GlusterdVolumeTests {
         await graph.stop()
     }
 
+    @Test(.enabled(if: TestAuthority.isAvailable, TestAuthority.needs))
+    func `a volume with TLS on is reached by the certificates that its options name`() async throws {
+        let authority = try TestAuthority()
+        let identity = try authority.identity("everybody")
+        let glusterd = try await GlusterdCluster()
+        let bricks = try glusterd.makeVolume(
+            "v",
+            options: [
+                ("ssl.own-cert", identity.certificate), ("ssl.private-key", identity.key),
+                ("ssl.ca-list", authority.certificate), ("client.ssl", "on"), ("server.ssl", "on"),
+            ])
+        let lines = LogLines()
+        let graph = try await graph(glusterd, "v.tcp-fuse.vol", log: lines.log)
+        let clients = clients(graph)
+        #expect(await eventually(within: .seconds(20)) { clients.allSatisfy(\.isUp) }, "\(lines.all)")
+        #expect(clients.allSatisfy { $0.settings.tls != nil })
+        let root = graph.environment.inodes.inode(.root, type: .directory)
+        let folder = graph.environment.inodes.inode(.random(), type: .directory)
+        let entry = NewEntry(parent: root, name: "d", inode: folder)
+        _ = try await graph.top.mkdir(MkdirRequest(entry: entry, mode: 0o755), in: Frame(caller: .root))
+        for brick in bricks { #expect(XattrReading.gfid(at: brick + "/d") == folder.gfid) }
+        await graph.stop()
+    }
+
     @Test func `a brick lets in by name and password whom it would not by address`() async throws {
         let glusterd = try await GlusterdCluster()
         try glusterd.makeVolume("v", options: [("auth.allow", "192.0.2.1")])

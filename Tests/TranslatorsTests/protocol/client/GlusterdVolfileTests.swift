@@ -35,7 +35,7 @@ import TranslatorTesting
             return
         }
         #expect(settings.credentials?.password == "00000000-0000-4000-8000-000000000001")
-        #expect(settings.socket == StreamSocket.Options())
+        #expect(settings.socket == StreamSocket.Options() && settings.tls == nil)
         #expect(settings.pingTimeout == .seconds(42) && settings.sendsGroups && !settings.isStrictAboutLocks)
     }
 
@@ -69,6 +69,30 @@ import TranslatorTesting
         let line = try #require(lines.all.first)
         #expect(lines.all.count == 1)
         #expect(line.hasPrefix("info client: test.vol:1: volume \"client\": option \"client-bind-insecure\" has no"))
+    }
+
+    @Test func `TLS is set up as the options say, by GlusterFS's files where they say nothing`() throws {
+        func tls(_ options: String) throws -> TLSSettings? {
+            let text = Self.changed.replacing("option send-gids off", with: options)
+            return try #require(try Graph.fromText(text).top as? ClientTranslator).settings.tls
+        }
+        #expect(try tls("option transport.socket.ssl-own-cert /c.pem") == nil)
+        #expect(try tls("option transport.socket.ssl-enabled on") == TLSSettings())
+        #expect(TLSSettings().authorities.hasSuffix("/glusterfs.ca") && TLSSettings().depth == 1)
+        var wanted = TLSSettings()
+        (wanted.certificate, wanted.privateKey, wanted.authorities) = ("/c.pem", "/k.pem", "/a.pem")
+        (wanted.revocations, wanted.depth, wanted.ciphers, wanted.curves) = ("/crl", 3, "HIGH", "secp384r1")
+        let options = """
+            option transport.socket.ssl-enabled on
+            option transport.socket.ssl-own-cert /c.pem
+            option transport.socket.ssl-private-key /k.pem
+            option transport.socket.ssl-ca-list /a.pem
+            option transport.socket.ssl-crl-path /crl
+            option transport.socket.ssl-cert-depth 3
+            option transport.socket.ssl-cipher-list HIGH
+            option transport.socket.ssl-ec-curve secp384r1
+            """
+        #expect(try tls(options) == wanted)
     }
 
     @Test func `an option of a later release is left out with a line, unless a person wrote the volfile`() throws {
