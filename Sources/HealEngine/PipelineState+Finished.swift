@@ -57,8 +57,8 @@ extension PipelineState {
         return aftermath
     }
 
-    /// A heal of a few blocks comes of a writer that takes its time: nothing is to be saved there, and single writes are
-    /// to be healed at once however slow the disk is.
+    /// A heal of a few blocks comes of a writer that takes its time: nothing is to be saved there, and single writes
+    /// are to be healed at once however slow the disk is.
     private func rest(
         after report: HealReport, _ settings: HealSettings, _ now: MonotonicTime
     ) -> HealSchedule.Rest? {
