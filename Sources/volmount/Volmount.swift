@@ -44,7 +44,7 @@ struct Volmount: AsyncParsableCommand {
         help: ArgumentHelp(
             "The volume, unless there is a volfile, and the directory to mount on. Any of the hosts' glusterd may answer.",
             valueName: "volume-and-dir"))
-    var operands: [String]
+    var operands: [String] = []
 
     private static var discussion: String {
         let table = (FuseMountSettings.declarations + MountOptions.processDeclarations).map { option in
@@ -61,7 +61,7 @@ struct Volmount: AsyncParsableCommand {
         throw ValidationError(
             volfile == nil
                 ? "give the volume, HOST:/VOLUME, and the directory to mount on; or --volfile FILE and the directory"
-                : "give one directory to mount on beside --volfile")
+                : "give one directory to mount on beside --volfile, and no more")
     }
     private var directory: String { operands[operands.count - 1] }
 
