@@ -7,18 +7,21 @@ import TranslatorTesting
 struct ConformanceTests {
     static let modes = ["write-through", "writeback-cache"]
 
-    @Test(arguments: modes, ConformanceBody.all)
-    func `the mount behaves as ext4`(mode: String, body: ConformanceBody) async throws {
+    /// One mount for all bodies of a mode, each in a directory of its own: a mount for each would take twice as long.
+    @Test(arguments: modes)
+    func `the mount behaves as ext4`(mode: String) async throws {
         let volume = try MountedVolume(["cache-mode=\(mode)"])
-        let plain = volume.scratch.subdirectory("plain")
-        let mounted = volume.path("work")
-        #expect(mkdirAsTests(mounted))
-        let expected = Probe.run(in: plain, body.run)
-        let found = Probe.run(in: mounted, body.run)
-        for (position, (a, b)) in zip(expected, found).enumerated() where a != b {
-            Issue.record("step \(position): ext4 says \"\(a)\", the mount \"\(b)\"")
+        for (number, body) in ConformanceBody.all.enumerated() {
+            let plain = volume.scratch.subdirectory("plain-\(number)")
+            let mounted = volume.path("work-\(number)")
+            #expect(mkdirAsTests(mounted))
+            let expected = Probe.run(in: plain, body.run)
+            let found = Probe.run(in: mounted, body.run)
+            for (position, (a, b)) in zip(expected, found).enumerated() where a != b {
+                Issue.record("\(body.name), step \(position): ext4 says \"\(a)\", the mount \"\(b)\"")
+            }
+            #expect(expected.count == found.count && !expected.isEmpty, "\(body.name)")
         }
-        #expect(expected.count == found.count && !expected.isEmpty)
         await volume.unmount()
         #expect(!volume.isRunning, "a process is left")
     }
