@@ -17,7 +17,7 @@ import time
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(REPOSITORY, "Tests", "EndToEnd"))
 sys.dont_write_bytecode = True
-from testbed import Testbed, TestbedError, check_scratch, wait_until  # noqa: E402
+from testbed import Testbed, TestbedError, check_scratch, objects_of, wait_until  # noqa: E402
 
 MIB = 1 << 20
 IMAGE_BYTES = 256 * MIB
@@ -196,7 +196,7 @@ def run(testbed, arguments):
         for difference in differences:
             say("DIFFERENT: " + difference)
         return 1
-    say("both bricks are equal: %d objects, nothing pending" % len(testbed.objects(testbed.bricks[0])))
+    say("both bricks are equal: %d objects, nothing pending" % len(objects_of(testbed.bricks[0])))
     return 0
 
 

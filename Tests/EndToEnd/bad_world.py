@@ -11,18 +11,9 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from testbed import LoopFileSystem, Testbed, TestbedError, wait_until  # noqa: E402
+from testbed import Complaint, LoopFileSystem, Testbed, TestbedError, expect, wait_until  # noqa: E402
 
 MIB = 1 << 20
-
-
-class Complaint(Exception):
-    """What is wrong, for people."""
-
-
-def expect(claim, sentence):
-    if not claim:
-        raise Complaint(sentence)
 
 
 class World:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from xml.etree import ElementTree
 
-from testbed import REPOSITORY, TestbedError, check_scratch, differing, wait_until, xattrs_of
+from testbed import REPOSITORY, TestbedError, check_scratch, differing, objects_of, pending_on, wait_until
 
 BYTES_NEEDED = 512 << 20
 
@@ -210,28 +210,15 @@ class GlusterVolume:
         lines = self.cluster.gluster("volume", "heal", self.name, "info").splitlines()
         return [line.split(":")[1].strip() for line in lines if line.startswith("Number of entries")]
 
-    @staticmethod
-    def objects(brick):
-        """Relative paths of everything on a brick, GlusterFS's own folders left out."""
-        found = []
-        for folder, directories, files in os.walk(brick):
-            if folder == brick:
-                directories[:] = [name for name in directories if not name.startswith(".glusterfs")]
-            found += [os.path.relpath(os.path.join(folder, name), brick) for name in directories + files]
-        return sorted(found)
-
     def pending(self):
-        """(brick, path, xattr) of every count of GlusterFS's that is not zero."""
-        return [(number, path, name) for number, brick in enumerate(self.bricks) for path in [".", *self.objects(brick)]
-                for name, value in xattrs_of(os.path.join(brick, path)).items()
-                if name.startswith("trusted.afr.") and not name.startswith("trusted.afr.bypass.") and any(value)]
+        return pending_on(self.bricks)
 
     def differences(self, bricks=None):
         """Sentences about everything in which bricks differ from the first of them."""
         first, *others = bricks or self.bricks
         found = []
         for other in others:
-            here, there = self.objects(first), self.objects(other)
+            here, there = objects_of(first), objects_of(other)
             found += ["%s is on one brick only" % path for path in sorted(set(here) ^ set(there))]
             for path in sorted(set(here) & set(there)):
                 found += ["%s %s" % (path, what) for what in differing(os.path.join(first, path), os.path.join(other, path))]

@@ -12,16 +12,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cluster import Cluster, inside_own_namespaces  # noqa: E402
-from testbed import REPOSITORY, TestbedError, wait_until, xattrs_of  # noqa: E402
-
-
-class Complaint(Exception):
-    """What is wrong, for people."""
-
-
-def expect(claim, sentence):
-    if not claim:
-        raise Complaint(sentence)
+from testbed import REPOSITORY, Complaint, TestbedError, expect, objects_of, wait_until, xattrs_of  # noqa: E402
 
 
 def bytes_of(name, count):
@@ -135,7 +126,7 @@ def both_ways(cluster):
     wait_until("delayed post-ops", lambda: not volume.pending())
     expect_equal_bricks(volume)
     layouts = {path: xattrs_of(os.path.join(volume.bricks[0], path)).get("trusted.glusterfs.dht")
-               for path in volume.objects(volume.bricks[0]) if os.path.isdir(os.path.join(volume.bricks[0], path))}
+               for path in objects_of(volume.bricks[0]) if os.path.isdir(os.path.join(volume.bricks[0], path))}
     expect(len(layouts) >= 6 and len(set(layouts.values())) == 1, "directories' layouts differ: %s" % layouts)
 
 
@@ -286,7 +277,7 @@ def a_distributed_volume_is_healed(cluster):
     volume.start("force")
     sets = (volume.bricks[:2], volume.bricks[2:])
     for bricks in sets:
-        expect(len(volume.objects(bricks[0])) > 0 and volume.differences(bricks), "nothing differs in a replica set: %s" % names)
+        expect(len(objects_of(bricks[0])) > 0 and volume.differences(bricks), "nothing differs in a replica set: %s" % names)
     entries = lambda text: {section.splitlines()[0]: sorted(section.splitlines()[1:]) for section in text.strip().split("\n\n")}
     theirs = lambda: entries(cluster.gluster("volume", "heal", "wide", "info"))
     ours = lambda: entries(volume.healctl("info", "--compat=gluster").stdout)

@@ -12,16 +12,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from testbed import REPOSITORY, Testbed, TestbedError, wait_until  # noqa: E402
-
-
-class Complaint(Exception):
-    """What is wrong, for people."""
-
-
-def expect(claim, sentence):
-    if not claim:
-        raise Complaint(sentence)
+from testbed import REPOSITORY, Complaint, Testbed, TestbedError, expect, wait_until  # noqa: E402
 
 
 def read(path):

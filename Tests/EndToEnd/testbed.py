@@ -23,6 +23,15 @@ class TestbedError(Exception):
     """One sentence for people."""
 
 
+class Complaint(Exception):
+    """What is wrong, for people."""
+
+
+def expect(claim, sentence):
+    if not claim:
+        raise Complaint(sentence)
+
+
 def wait_until(what, condition, seconds=30, pause=0.01):
     """Polls `condition` until it is true; raises with `what` when `seconds` have passed."""
     deadline = time.monotonic() + seconds
@@ -55,6 +64,27 @@ def check_scratch(folder, bytes_needed):
         except OSError as error:
             return "%s does not know SEEK_HOLE (%s); set SCRATCH to a folder on ext4 or xfs" % (folder, error.strerror)
     return None
+
+
+def objects_of(brick):
+    """Relative paths of everything on a brick, GlusterFS's own folders left out."""
+    found = []
+    for folder, directories, files in os.walk(brick):
+        if folder == brick:
+            directories[:] = [name for name in directories if not name.startswith(".glusterfs")]
+        found += [os.path.relpath(os.path.join(folder, name), brick) for name in directories + files]
+    return sorted(found)
+
+
+def pending_on(bricks):
+    """(brick, path, xattr, counts) of every count of GlusterFS's that is not zero."""
+    found = []
+    for number, brick in enumerate(bricks):
+        for path in ["."] + objects_of(brick):
+            for name, value in xattrs_of(os.path.join(brick, path)).items():
+                if name.startswith("trusted.afr.") and not name.startswith("trusted.afr.bypass.") and any(value):
+                    found.append((number, path, name, struct.unpack(">3i", value)))
+    return found
 
 
 class LoopFileSystem:
@@ -202,24 +232,8 @@ class Testbed:
 
     # What the bricks say.
 
-    def objects(self, brick):
-        """Relative paths of everything on a brick, GlusterFS's own folders left out."""
-        found = []
-        for folder, directories, files in os.walk(brick):
-            if folder == brick:
-                directories[:] = [name for name in directories if not name.startswith(".glusterfs")]
-            found += [os.path.relpath(os.path.join(folder, name), brick) for name in directories + files]
-        return sorted(found)
-
     def pending(self):
-        """(brick, path, xattr, counts) of every count that is not zero."""
-        found = []
-        for number, brick in enumerate(self.bricks):
-            for path in ["."] + self.objects(brick):
-                for name, value in xattrs_of(os.path.join(brick, path)).items():
-                    if name.startswith("trusted.afr.") and not name.startswith("trusted.afr.bypass.") and any(value):
-                        found.append((number, path, name, struct.unpack(">3i", value)))
-        return found
+        return pending_on(self.bricks)
 
     def epochs(self, path, sink=1):
         """(opened, healed) of the file against a sink, as the target's xattr has it."""
@@ -234,9 +248,9 @@ class Testbed:
     def compare_bricks(self, excluded=()):
         """Sentences about everything in which the other bricks differ from the first; none when they are equal."""
         differences = []
-        first = [path for path in self.objects(self.bricks[0]) if path not in excluded]
+        first = [path for path in objects_of(self.bricks[0]) if path not in excluded]
         for brick in self.bricks[1:]:
-            other = [path for path in self.objects(brick) if path not in excluded]
+            other = [path for path in objects_of(brick) if path not in excluded]
             for path in sorted(set(first) ^ set(other)):
                 differences.append("%s: only on %s" % (path, self.bricks[0] if path in first else brick))
             for path in sorted(set(first) & set(other)):
