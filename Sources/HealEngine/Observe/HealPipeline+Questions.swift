@@ -41,13 +41,19 @@ extension HealPipeline {
             let inode = replicas.environment.inodes.find(gfid) ?? Inode(gfid: gfid, type: .unknown)
             guard
                 let answer = try? await replica.getxattr(GetxattrRequest(.inode(inode), name: key), in: .healer()),
-                let bytes = answer.xattrs[key], !bytes.isEmpty
+                let bytes = answer.xattrs[key], let path = Self.firstPath(in: bytes)
             else { continue }
-            let text = String(decoding: bytes, as: UTF8.self)
-            let first = text.split(separator: ":/", maxSplits: 1).first.map(String.init) ?? text
-            return first.hasPrefix("/") ? String(first.dropFirst()) : first
+            return path
         }
         return nil
+    }
+
+    /// Of what `glusterfs.gfid2path` answers: the paths of a file from the volume's root, joined by ":". A brick that has
+    /// looked up no parent of it since it started answers "<gfid:GFID>" instead: nil. Seen of glusterfsd 10.3.
+    static func firstPath(in answer: [UInt8]) -> String? {
+        let text = String(decoding: answer, as: UTF8.self)
+        guard text.hasPrefix("/") else { return nil }
+        return text.split(separator: ":/", maxSplits: 1).first.map { String($0.dropFirst()) }
     }
 
     /// The file at a path from the volume's root, by the first replica that has it.
