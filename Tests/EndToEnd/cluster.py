@@ -1,15 +1,19 @@
 """A GlusterFS cluster of this machine alone: glusterd and its bricks on addresses of their own, in network, mount and
 process namespaces of their own, so that nothing of the machine's is touched, clusters do not meet, and no process is left.
 """
+import argparse
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
+import uuid
 from xml.etree import ElementTree
 
-from testbed import REPOSITORY, TestbedError, check_scratch, differing, objects_of, pending_on, wait_until
+from testbed import (REPOSITORY, Complaint, TestbedError, check_scratch, differing, expect, objects_of, pending_on,
+                     wait_until)
 
 BYTES_NEEDED = 512 << 20
 
@@ -42,7 +46,7 @@ class Cluster:
     """One glusterd, started, with as many hosts as a volume asks for: 127.1.1.1, 127.1.1.2, ..."""
 
     def __init__(self, release=True):
-        self.binaries = os.path.join(REPOSITORY, ".build", "release" if release else "debug")
+        self.release, self.binaries = release, os.path.join(REPOSITORY, ".build", "release" if release else "debug")
         self.folder = tempfile.mkdtemp(prefix="cluster-", dir=os.environ.get("SCRATCH"))
         problem = check_scratch(self.folder, BYTES_NEEDED)
         if problem:
@@ -73,6 +77,9 @@ class Cluster:
             raise TestbedError("gluster %s: %s" % (" ".join(words), (answer.stdout + answer.stderr).strip()))
         return answer.stdout
 
+    def brick_paths(self, name, count):
+        return [os.path.join(self.folder, "%s-brick%d" % (name, number)) for number in range(count)]
+
     def volume(self, name, kind, bricks, started=True):
         """`kind`: the words between the volume's name and its bricks."""
         volume = GlusterVolume(self, name, kind.split(), bricks)
@@ -94,7 +101,7 @@ class GlusterVolume:
 
     def __init__(self, cluster, name, kind, brick_count):
         self.cluster, self.name = cluster, name
-        self.bricks = [os.path.join(cluster.folder, "%s-brick%d" % (name, number)) for number in range(brick_count)]
+        self.bricks = cluster.brick_paths(name, brick_count)
         self.mounts, self.healer, self.runtime = [], None, os.path.join("/run", "bypass-" + name)
         self.places = ["127.1.1.%d:%s" % (number + 1, brick) for number, brick in enumerate(self.bricks)]
         cluster.gluster("volume", "create", name, *kind, *self.places, "force")
@@ -122,6 +129,10 @@ class GlusterVolume:
         # glusterd takes one that nobody has waited for as running.
         wait_until("a brick's end", lambda: is_gone(process))
         wait_until("glusterd to notice that a brick is gone", lambda: not self.brick_process(number), 30, 0.1)
+
+    def volume_id(self):
+        information = ElementTree.fromstring(self.cluster.gluster("volume", "info", self.name, "--xml"))
+        return information.findtext(".//volume/id")
 
     def set(self, option, value):
         self.cluster.gluster("volume", "set", self.name, option, value)
@@ -159,6 +170,30 @@ class GlusterVolume:
         self.mounts.append(path)
         return path
 
+    def kill_mount(self, path):
+        """kill -9 of ours, and the dead mount point is taken away as an operator would."""
+        with open(path + ".pid") as file:
+            number = int(file.read())
+        os.kill(number, signal.SIGKILL)
+        wait_until("the mount's process to end", lambda: is_gone(number))
+        os.unlink(path + ".pid")
+        subprocess.run(["umount", "-l", path], check=True)
+        self.mounts.remove(path)
+
+    def kill_genuine(self, path):
+        """kill -9 of the client behind a genuine mount."""
+        for number in filter(str.isdigit, os.listdir("/proc")):
+            with open("/proc/%s/cmdline" % number, "rb") as file:
+                words = file.read().split(b"\0")
+            if words[0].endswith(b"glusterfs") and os.fsencode(path) in words:
+                os.kill(int(number), signal.SIGKILL)
+                wait_until("the client's end", lambda: is_gone(int(number)))
+                break
+        else:
+            raise TestbedError("no process is behind %s" % path)
+        subprocess.run(["umount", "-l", path], check=True)
+        self.mounts.remove(path)
+
     def unmount(self, path):
         """Returns when the process behind it has ended, too."""
         pid_file = path + ".pid"
@@ -170,7 +205,13 @@ class GlusterVolume:
 
     # The healer.
 
-    def start_healer(self, *options):
+    def start_healer(self, *options, paused=False):
+        pause_file = os.path.join(self.runtime, self.volume_id(), "healer.paused")
+        if paused:
+            os.makedirs(os.path.dirname(pause_file), mode=0o700, exist_ok=True)
+            open(pause_file, "w").close()
+        elif os.path.exists(pause_file):
+            os.unlink(pause_file)
         with open(self.log("healer"), "ab") as log:
             self.healer = subprocess.Popen(
                 [os.path.join(self.cluster.binaries, "healer"), "--volume", self.spec, "--runtime-dir", self.runtime, *options],
@@ -189,8 +230,9 @@ class GlusterVolume:
         answer = self.healctl("wait", "--until", "clean", "--timeout", "%ds" % seconds)
         if answer.returncode:
             self.died()
-            raise TestbedError("healctl wait ended with %d: %s; the healer's log: %s" % (
-                answer.returncode, (answer.stdout + answer.stderr).strip(), self.said("healer")[-2000:]))
+            raise TestbedError("healctl wait ended with %d: %s; its queue: %s; pending: %s; the healer's log: %s" % (
+                answer.returncode, (answer.stdout + answer.stderr).strip(), self.healctl("queue").stdout.strip(), self.pending(),
+                self.said("healer")[-2000:]))
         wait_until("the last marks to go", lambda: not self.pending(), seconds)
 
     def stop_healer(self):
@@ -210,18 +252,51 @@ class GlusterVolume:
         lines = self.cluster.gluster("volume", "heal", self.name, "info").splitlines()
         return [line.split(":")[1].strip() for line in lines if line.startswith("Number of entries")]
 
+    def expect_same_info(self, names):
+        """glusterfs's heal info and ours name the same entries of the same bricks: `names` (of several names of one file,
+        any), each under the bricks that have counts of it.
+        """
+        theirs = lambda: sections(self.cluster.gluster("volume", "heal", self.name, "info"))
+        ours = lambda: sections(self.healctl("info", "--compat=gluster").stdout)
+        listed = lambda info: {(place, self.gfid(line.strip())) for place, lines in info.items() for line in lines if line[0] in "/<"}
+        counted = lambda: {("Brick " + self.places[number], self.gfid("/" + path)) for number, path, _, _ in self.pending()}
+        try:
+            wait_until("both", lambda: ours() == theirs() and listed(ours()) == counted()
+                       and {gfid for _, gfid in counted()} == set(map(self.gfid, names)), 20, 0.2)
+        except TestbedError:
+            raise Complaint("%s are pending, glusterfs says %s, healctl %s" % (sorted(names) or "none", theirs(), ours()))
+
+    def gfid(self, name):
+        """Of what has this path in the volume, or is called <gfid:GFID>, as by a brick that has not looked up its parent yet."""
+        if name.startswith("<gfid:"):
+            return uuid.UUID(name[6:-1]).bytes
+        for brick in self.bricks:
+            if os.path.lexists(brick + name):
+                return os.getxattr(brick + name, "trusted.gfid", follow_symlinks=False)
+        raise Complaint("no brick has %s" % name)
+
     def pending(self):
         return pending_on(self.bricks)
 
-    def differences(self, bricks=None):
-        """Sentences about everything in which bricks differ from the first of them."""
+    def pending_names(self):
+        return sorted({"/" + path for _, path, _, _ in self.pending()})
+
+    def expect_equal_bricks(self, with_holes=True):
+        differences = self.differences(with_holes=with_holes)
+        expect(not differences, "the bricks differ: %s" % "; ".join(differences[:5]))
+        left = self.pending()
+        expect(not left, "counts are left: %s" % left[:5])
+
+    def differences(self, bricks=None, with_holes=True):
+        """Sentences about everything in which bricks differ from the first of them. `with_holes`: holes are the same, too."""
         first, *others = bricks or self.bricks
         found = []
         for other in others:
             here, there = objects_of(first), objects_of(other)
             found += ["%s is on one brick only" % path for path in sorted(set(here) ^ set(there))]
             for path in sorted(set(here) & set(there)):
-                found += ["%s %s" % (path, what) for what in differing(os.path.join(first, path), os.path.join(other, path))]
+                found += ["%s %s" % (path, what) for what in differing(os.path.join(first, path), os.path.join(other, path))
+                          if with_holes or not what.startswith(("holes", "room on the disk"))]
         return found
 
     def stop(self):
@@ -229,3 +304,42 @@ class GlusterVolume:
             subprocess.run(["umount", "-l", path], capture_output=True)
         self.stop_healer()
         self.cluster.ask("volume", "stop", self.name, "force")
+
+
+def sections(info):
+    """{"Brick HOST:/DIRECTORY": the other lines, sorted} of a heal info."""
+    return {section.splitlines()[0]: sorted(section.splitlines()[1:]) for section in info.strip().split("\n\n") if section}
+
+
+def run_cases(title, cases, short=()):
+    """The `main` of a script of cases: functions of a cluster, each of which makes its own volumes; ends the process. With
+    --short, where there is such a form, the cases are `short`.
+    """
+    parser = argparse.ArgumentParser(description=title)
+    parser.add_argument("--debug-build", action="store_true", help="use the debug build of the commands")
+    parser.add_argument("--only", metavar="CASE", help="run this case alone")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    if short:
+        parser.add_argument("--short", action="store_true", help="in a minute, as in CI")
+    arguments = parser.parse_args()
+    inside_own_namespaces()
+    if short and arguments.short:
+        cases = short
+    passed = failed = 0
+    cluster = Cluster(release=not arguments.debug_build)
+    try:
+        for case in cases:
+            if arguments.only not in (None, case.__name__):
+                continue
+            began = time.monotonic()
+            try:
+                case(cluster)
+                passed += 1
+                print("ok: %s (%.1f s)" % (case.__name__.replace("_", " "), time.monotonic() - began), flush=True)
+            except (Complaint, TestbedError, OSError, subprocess.SubprocessError) as complaint:
+                failed += 1
+                print("FAILED: %s: %s" % (case.__name__.replace("_", " "), complaint), flush=True)
+    finally:
+        cluster.stop()
+    print("%s: %d passed, %d failed" % (title, passed, failed))
+    sys.exit(1 if failed or not passed else 0)

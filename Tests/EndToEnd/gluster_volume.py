@@ -2,104 +2,15 @@
 through glusterfs's own and the reverse, bypassed writes are healed until the bricks are equal and glusterfs finds nothing to
 heal, and what we cannot serve is refused in one sentence.
 """
-import argparse
-import hashlib
 import os
-import stat
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from cluster import Cluster, inside_own_namespaces  # noqa: E402
-from testbed import REPOSITORY, Complaint, TestbedError, expect, objects_of, wait_until, xattrs_of  # noqa: E402
-
-
-def bytes_of(name, count):
-    """`count` bytes that no other name has."""
-    return (hashlib.sha256(name.encode()).digest() * (count // 32 + 1))[:count]
-
-
-def write(path, content):
-    with open(path, "wb") as file:
-        file.write(content)
-
-
-def make_tree(mount, name):
-    """A directory with one of everything, as a user would make it."""
-    top = os.path.join(mount, name)
-    os.makedirs(os.path.join(top, "sub", "deeper"))
-    for count in (0, 5, 4096, 1_000_001):
-        write(os.path.join(top, "file-%d" % count), bytes_of(name, count))
-    with open(os.path.join(top, "file-4096"), "r+b") as file:
-        file.seek(1000)
-        file.write(b"in the middle")
-    os.truncate(os.path.join(top, "file-1000001"), 700_000)
-    with open(os.path.join(top, "holes"), "wb") as file:
-        file.write(b"x")
-        file.seek(10 << 20)
-        file.write(b"y")
-    os.symlink("../file-5", os.path.join(top, "sub", "link"))
-    os.link(os.path.join(top, "file-5"), os.path.join(top, "sub", "name-of-5"))
-    write(os.path.join(top, "old"), b"renamed")
-    os.rename(os.path.join(top, "old"), os.path.join(top, "sub", "new"))
-    write(os.path.join(top, "gone"), b"unlinked")
-    os.unlink(os.path.join(top, "gone"))
-    os.chmod(os.path.join(top, "file-5"), 0o640)
-    os.chown(os.path.join(top, "file-4096"), 12, 34)
-    os.setxattr(os.path.join(top, "file-4096"), "user.colour", b"blue")
-    os.utime(os.path.join(top, "file-0"), ns=(1_000_000_000_123_456_789, 1_100_000_000_987_654_321))
-    os.mkfifo(os.path.join(top, "sub", "fifo"), 0o600)
-
-
-def seen(mount, name):
-    """{path: everything that a user can see of it}."""
-    found = {}
-    for folder, directories, files in os.walk(os.path.join(mount, name)):
-        for entry in [".", *directories, *files]:
-            path = os.path.join(folder, entry)
-            status = os.lstat(path)
-            view = {key: getattr(status, "st_" + key) for key in ("mode", "uid", "gid", "nlink", "mtime_ns", "ctime_ns", "atime_ns", "ino")}
-            if stat.S_ISREG(status.st_mode):
-                view["size"] = status.st_size
-                with open(path, "rb") as file:
-                    view["content"] = hashlib.sha256(file.read()).hexdigest()
-            if stat.S_ISLNK(status.st_mode):
-                view["target"] = os.readlink(path)
-            view["xattrs"] = {key: os.getxattr(path, key, follow_symlinks=False) for key in os.listxattr(path, follow_symlinks=False)}
-            found[os.path.relpath(path, mount)] = view
-    return found
-
-
-def expect_same(one, other, whose):
-    expect(set(one) == set(other), "%s: names differ: %s" % (whose, sorted(set(one) ^ set(other))))
-    for path in sorted(one):
-        different = {key: (one[path].get(key), other[path].get(key)) for key in {**one[path], **other[path]}
-                     if one[path].get(key) != other[path].get(key)}
-        expect(not different, "%s: %s differs: %s" % (whose, path, different))
-
-
-def expect_both_see(one, other, name, whose):
-    """Two mounts show the same, once what the genuine one caches for a second is old."""
-    last = []
-
-    def is_same():
-        try:
-            expect_same(seen(one, name), seen(other, name), whose)
-            return True
-        except Complaint as complaint:
-            last[:] = [complaint]
-    try:
-        wait_until("the mounts to agree", is_same, 5, 0.1)
-    except TestbedError:
-        raise last[0]
-
-
-def expect_equal_bricks(volume):
-    differences = volume.differences()
-    expect(not differences, "the bricks differ: %s" % "; ".join(differences[:5]))
-    left = volume.pending()
-    expect(not left, "counts are left: %s" % left[:5])
+from cluster import run_cases  # noqa: E402
+from testbed import REPOSITORY, expect, objects_of, wait_until, xattrs_of  # noqa: E402
+from trees import bytes_of, expect_both_see, expect_same, make_tree, seen, write  # noqa: E402
 
 
 def both_ways(cluster):
@@ -124,7 +35,7 @@ def both_ways(cluster):
     for mount in (ours, genuine):
         volume.unmount(mount)
     wait_until("delayed post-ops", lambda: not volume.pending())
-    expect_equal_bricks(volume)
+    volume.expect_equal_bricks()
     layouts = {path: xattrs_of(os.path.join(volume.bricks[0], path)).get("trusted.glusterfs.dht")
                for path in objects_of(volume.bricks[0]) if os.path.isdir(os.path.join(volume.bricks[0], path))}
     expect(len(layouts) >= 6 and len(set(layouts.values())) == 1, "directories' layouts differ: %s" % layouts)
@@ -154,7 +65,7 @@ def bypass_and_healer(cluster):
     volume.unmount(ours)
     volume.wait_clean()
     volume.stop_healer()
-    expect_equal_bricks(volume)
+    volume.expect_equal_bricks()
     for brick in volume.bricks:
         with open(os.path.join(brick, "image"), "rb") as file:
             expect(file.read() == content, "%s does not hold what was written" % brick)
@@ -278,15 +189,10 @@ def a_distributed_volume_is_healed(cluster):
     sets = (volume.bricks[:2], volume.bricks[2:])
     for bricks in sets:
         expect(len(objects_of(bricks[0])) > 0 and volume.differences(bricks), "nothing differs in a replica set: %s" % names)
-    entries = lambda text: {section.splitlines()[0]: sorted(section.splitlines()[1:]) for section in text.strip().split("\n\n")}
-    theirs = lambda: entries(cluster.gluster("volume", "heal", "wide", "info"))
-    ours = lambda: entries(volume.healctl("info", "--compat=gluster").stdout)
-    wait_until("both to reach all bricks", lambda: ours() == theirs() and "Transport" not in str(theirs()))
-    expect(sum(line in theirs()["Brick " + place] for line in ["/%s " % name for name in names] for place in volume.places) == 12,
-           "12 files are pending, glusterfs says %s, healctl %s" % (theirs(), ours()))
+    volume.expect_same_info(["/" + name for name in names])
     volume.healctl("queue", "resume")
     volume.wait_clean()
-    expect(ours() == theirs(), "healed, glusterfs says %s, healctl %s" % (theirs(), ours()))
+    volume.expect_same_info([])
     volume.stop_healer()
     for bricks in sets:
         differences = volume.differences(bricks)
@@ -325,31 +231,5 @@ CASES = (both_ways, bypass_and_healer, the_next_server, what_is_refused, mount_8
          a_distributed_volume_is_healed, the_readme_example)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
-    parser.add_argument("--debug-build", action="store_true", help="use the debug build of the commands")
-    parser.add_argument("--only", metavar="CASE", help="run this case alone")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    inside_own_namespaces()
-    passed = failed = 0
-    cluster = Cluster(release=not arguments.debug_build)
-    try:
-        for case in CASES:
-            if arguments.only not in (None, case.__name__):
-                continue
-            try:
-                case(cluster)
-                passed += 1
-                print("ok: %s" % case.__name__.strip("_").replace("_", " "), flush=True)
-            except (Complaint, TestbedError, OSError, subprocess.SubprocessError) as complaint:
-                failed += 1
-                print("FAILED: %s: %s" % (case.__name__.replace("_", " "), complaint), flush=True)
-    finally:
-        cluster.stop()
-    print("GlusterFS volumes: %d passed, %d failed" % (passed, failed))
-    sys.exit(1 if failed or not passed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    run_cases("GlusterFS volumes", CASES)

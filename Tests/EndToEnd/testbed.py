@@ -108,35 +108,37 @@ class LoopFileSystem:
 
 
 class Testbed:
-    """`replicas` bricks under one scratch folder, a mount with bypass to the first, and a healer."""
+    """`replicas` bricks under one scratch folder, or the given ones, a mount with bypass to the first, and a healer."""
 
-    def __init__(self, scratch=None, replicas=2, bypass_options=(), mount_options="", release=True, replicate_options=()):
+    def __init__(self, scratch=None, replicas=2, bypass_options=(), mount_options="", release=True, replicate_options=(),
+                 bricks=None, volume=VOLUME):
         self.folder = tempfile.mkdtemp(prefix="bypass-", dir=scratch or os.environ.get("SCRATCH"))
-        self.bricks = [os.path.join(self.folder, "brick%d" % i) for i in range(replicas)]
+        self.volume = volume
+        self.bricks = bricks or [os.path.join(self.folder, "brick%d" % i) for i in range(replicas)]
         self.mount_point = os.path.join(self.folder, "mnt")
         # Not below the scratch folder: a socket's path has 107 bytes at most, and two UUIDs are in it.
         self.runtime = tempfile.mkdtemp(prefix="run-")
-        self.volfile = os.path.join(self.folder, "%s.vol" % VOLUME)
+        self.volfile = os.path.join(self.folder, "%s.vol" % volume)
         self.binaries = os.path.join(REPOSITORY, ".build", "release" if release else "debug")
         self.mount_options = mount_options
         self.mount_process = self.healer_process = None
         for path in self.bricks + [self.mount_point]:
-            os.mkdir(path)
+            os.makedirs(path, exist_ok=True)
         with open(self.volfile, "w") as file:
             file.write(self.volfile_text(bypass_options, replicate_options))
 
     def volfile_text(self, bypass_options, replicate_options):
         parts = []
         for number, brick in enumerate(self.bricks):
-            parts.append("volume %s-posix-%d\n    type storage/posix\n    option directory %s\nend-volume" % (VOLUME, number, brick))
-            parts.append("volume %s-locks-%d\n    type features/locks\n    subvolumes %s-posix-%d\nend-volume" % (VOLUME, number, VOLUME, number))
-            parts.append("volume %s-client-%d\n    type features/index\n    subvolumes %s-locks-%d\nend-volume" % (VOLUME, number, VOLUME, number))
-        children = " ".join("%s-client-%d" % (VOLUME, number) for number in range(len(self.bricks)))
+            parts.append("volume %s-posix-%d\n    type storage/posix\n    option directory %s\nend-volume" % (self.volume, number, brick))
+            parts.append("volume %s-locks-%d\n    type features/locks\n    subvolumes %s-posix-%d\nend-volume" % (self.volume, number, self.volume, number))
+            parts.append("volume %s-client-%d\n    type features/index\n    subvolumes %s-locks-%d\nend-volume" % (self.volume, number, self.volume, number))
+        children = " ".join("%s-client-%d" % (self.volume, number) for number in range(len(self.bricks)))
         options = "".join("    option %s\n" % option for option in replicate_options)
-        parts.append("volume %s-replicate-0\n    type cluster/replicate\n%s    subvolumes %s\nend-volume" % (VOLUME, options, children))
-        options = "".join("    option %s\n" % option for option in ("target %s-client-0" % VOLUME, *bypass_options))
-        parts.append("volume %s-bypass\n    type features/bypass\n%s    subvolumes %s-replicate-0\nend-volume" % (VOLUME, options, VOLUME))
-        parts.append("volume %s\n    type debug/io-stats\n    subvolumes %s-bypass\nend-volume" % (VOLUME, VOLUME))
+        parts.append("volume %s-replicate-0\n    type cluster/replicate\n%s    subvolumes %s\nend-volume" % (self.volume, options, children))
+        options = "".join("    option %s\n" % option for option in ("target %s-client-0" % self.volume, *bypass_options))
+        parts.append("volume %s-bypass\n    type features/bypass\n%s    subvolumes %s-replicate-0\nend-volume" % (self.volume, options, self.volume))
+        parts.append("volume %s\n    type debug/io-stats\n    subvolumes %s-bypass\nend-volume" % (self.volume, self.volume))
         return "\n\n".join(parts) + "\n"
 
     # Processes.
@@ -238,7 +240,7 @@ class Testbed:
     def epochs(self, path, sink=1):
         """(opened, healed) of the file against a sink, as the target's xattr has it."""
         try:
-            value = os.getxattr(os.path.join(self.bricks[0], path), "trusted.afr.bypass.%s-client-%d" % (VOLUME, sink))
+            value = os.getxattr(os.path.join(self.bricks[0], path), "trusted.afr.bypass.%s-client-%d" % (self.volume, sink))
         except OSError as error:
             if error.errno == errno.ENODATA:
                 return (0, 0)
