@@ -7,11 +7,12 @@ import sys
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(REPOSITORY, "Benchmarks"))
+import cluster_volumes  # noqa: E402
 import heals  # noqa: E402
 import micro  # noqa: E402
 import mounts  # noqa: E402
 
-PARTS = ("mounts", "heals", "micro")
+PARTS = ("mounts", "heals", "cluster", "micro")
 
 
 def listed(text):
@@ -31,14 +32,20 @@ def missed_figures(figures, thresholds):
             yield "%s is %.2f; at most %.2f is wanted" % (name, value, thresholds[name])
 
 
+def missed_ratios(ratios, thresholds):
+    for name, value in ratios.items():
+        if value < thresholds.get(name, 0):
+            yield "%s is %.2f; at least %.2f is wanted" % (name, value, thresholds[name])
+
+
 def main():
     parser = argparse.ArgumentParser(prog="Benchmarks/run", description="Ratios against what does the same without us.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help="mounts, heals, micro; all of them by default")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="%s; all of them by default" % ", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--milliseconds", type=int, default=1500, help="mounts: of each job in each round")
+    parser.add_argument("--milliseconds", type=int, default=1500, help="mounts, cluster: of each job in each round")
     parser.add_argument("--cache-mode", choices=["write-through", "writeback-cache"], default="write-through", help="mounts")
     parser.add_argument("--quick", action="store_true", help="two short rounds")
-    parser.add_argument("--only", type=listed, default=[], help="mounts, heals: jobs to run, by comma")
+    parser.add_argument("--only", type=listed, default=[], help="mounts, heals: jobs to run, by comma; cluster: write-through, writeback-cache, heals")
     parser.add_argument("--without", type=listed, default=[], help="mounts: systems to leave out, by comma: C FUSE, GlusterFS")
     parser.add_argument("--check", action="store_true", help="exit code 1 when a figure misses its threshold")
     arguments = parser.parse_args()
@@ -55,6 +62,8 @@ def main():
             missed += missed_mounts(ratios, thresholds[arguments.cache_mode])
         elif part == "heals":
             missed += missed_figures(heals.run(rounds, arguments.only), thresholds["heals"])
+        elif part == "cluster":
+            missed += missed_ratios(cluster_volumes.run(rounds, milliseconds, arguments.only), thresholds["cluster"])
         else:
             missed += missed_figures(micro.run(), thresholds["micro"])
     for line in missed:

@@ -14,6 +14,7 @@ import time
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(REPOSITORY, "Tests", "EndToEnd"))
+from cluster import Cluster  # noqa: E402
 from testbed import Testbed, wait_until  # noqa: E402
 
 FILE_MIB = 256
@@ -83,37 +84,14 @@ class GlusterFS:
     def __init__(self, folder, writeback):
         if not shutil.which("glusterd"):
             raise RuntimeError("glusterfs-server is not installed")
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        for path in ("/var/lib/glusterd", "/var/log/glusterfs", "/run/gluster"):
-            os.makedirs(path, exist_ok=True)
-        keep = os.path.join(folder, "hooks")
-        if os.path.exists("/var/lib/glusterd/hooks"):
-            shutil.copytree("/var/lib/glusterd/hooks", keep)
-        for path in ("/var/lib/glusterd", "/var/log/glusterfs", "/run/gluster"):
-            subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True)
-        if os.path.exists(keep):
-            shutil.copytree(keep, "/var/lib/glusterd/hooks")
-        self.glusterd = subprocess.Popen(["glusterd", "-N"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        gluster = lambda *a: subprocess.run(["gluster", "--mode=script", *a], capture_output=True, text=True)
-        wait_until("glusterd", lambda: gluster("volume", "list").returncode == 0, seconds=60)
-        bricks = ["127.1.1.1:%s" % os.path.join(folder, "gluster-brick%d" % i) for i in range(2)]
-        for command in (["volume", "create", "bench", "replica", "2", *bricks, "force"], ["volume", "start", "bench"]):
-            answer = gluster(*command)
-            if answer.returncode:
-                raise RuntimeError("gluster %s: %s" % (" ".join(command[:2]), answer.stderr.strip()))
-        self.path = os.path.join(folder, "gluster")
-        os.mkdir(self.path)
-        wait_until("the GlusterFS mount", lambda: subprocess.run(
-            ["mount", "-t", "glusterfs", "127.1.1.1:/bench", self.path], capture_output=True).returncode == 0, seconds=60, pause=1)
+        self.cluster = Cluster()
+        self.path = self.cluster.volume("bench", "replica 2", 2).mount_genuine()
 
     def settle(self):
         pass
 
     def stop(self):
-        subprocess.run(["umount", self.path])
-        subprocess.run(["gluster", "--mode=script", "volume", "stop", "bench", "force"], capture_output=True)
-        self.glusterd.terminate()
-        self.glusterd.wait(20)
+        self.cluster.stop()
 
 
 class Bypass:
@@ -165,13 +143,30 @@ def create_files(path, milliseconds):
     return count / took
 
 
+def measure(systems, jobs, rounds, milliseconds):
+    """{(system's name, job): median of operations per second}, of interleaved rounds."""
+    figures = {(system.name, job): [] for system in systems for job in jobs}
+    for system in systems:
+        with open(os.path.join(system.path, "file"), "wb") as file:
+            for _ in range(FILE_MIB):
+                file.write(os.urandom(1 << 20))
+            os.fsync(file.fileno())
+    for number in range(rounds):
+        for job in jobs:
+            for system in systems:
+                settle(systems)
+                work = create_files if job == "create-4k" else (lambda path, ms: fio(path, JOBS[job], ms))
+                figures[system.name, job].append(work(system.path, milliseconds))
+        print("round %d of %d done" % (number + 1, rounds), file=sys.stderr, flush=True)
+    return {key: statistics.median(values) for key, values in figures.items()}
+
+
 def run(rounds, milliseconds, cache_mode, only=(), without=()):
     """Prints operations per second and ratios; answers {job: {other system: ratio}}."""
     writeback = cache_mode == "writeback-cache"
     folder = tempfile.mkdtemp(prefix="bench-", dir=os.environ.get("SCRATCH"))
     systems = []
     jobs = [name for name in [*JOBS, "create-4k"] if not only or name in only]
-    figures = {}
     try:
         for kind in (Local, CFuse, GlusterFS, Bypass):
             if kind.name in without:
@@ -182,24 +177,11 @@ def run(rounds, milliseconds, cache_mode, only=(), without=()):
                 if kind in (Local, Bypass):
                     raise
                 print("left out: %s: %s" % (kind.name, error))
-        figures = {(system.name, job): [] for system in systems for job in jobs}
-        for system in systems:
-            with open(os.path.join(system.path, "file"), "wb") as file:
-                for _ in range(FILE_MIB):
-                    file.write(os.urandom(1 << 20))
-                os.fsync(file.fileno())
-        for number in range(rounds):
-            for job in jobs:
-                for system in systems:
-                    settle(systems)
-                    work = create_files if job == "create-4k" else (lambda path, ms: fio(path, JOBS[job], ms))
-                    figures[system.name, job].append(work(system.path, milliseconds))
-            print("round %d of %d done" % (number + 1, rounds), file=sys.stderr, flush=True)
+        medians = measure(systems, jobs, rounds, milliseconds)
     finally:
         for system in systems:
             system.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    medians = {key: statistics.median(values) for key, values in figures.items()}
     others = [system.name for system in systems if system.name != "bypass"]
     print("%s, %d rounds, medians of operations per second" % (cache_mode, rounds))
     print("%-16s" % "" + "".join("%12s" % system.name for system in systems) + "".join("%12s" % ("/ " + name) for name in others))
