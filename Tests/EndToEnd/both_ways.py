@@ -143,6 +143,7 @@ def genuine_clients_leave_data(cluster):
         view = seen(genuine, name)
         wait_until("the marks", lambda: volume.pending_names() == sorted("/%s/%s" % (name, file) for file in CHANGED))
         expect(volume.healctl("status", "--check").returncode not in (0, 4), "healctl calls a volume clean that misses a brick")
+        expect(volume.healctl("wait", "--until", "clean", "--timeout", "200ms").returncode == 124, "healctl waits for no brick that is away")
         volume.start("force")
         volume.expect_same_info(["/%s/%s" % (name, file) for file in CHANGED])
         volume.healctl("queue", "resume")

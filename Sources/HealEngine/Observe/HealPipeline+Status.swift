@@ -114,8 +114,8 @@ extension PipelineState {
         if quarantine.entries.values.contains(where: \.error.isSplitBrain) { return .splitBrain }
         if !quarantine.entries.isEmpty { return .failed }
         if !hasCrawled { return .unknown }
-        // What this engine leaves alone is pending all the same.
-        if filesLeft == 0 { return ledger.otherKinds.isEmpty ? .clean : .behind }
+        // What this engine leaves alone is pending too, and nobody may have told what an absent copy lacks.
+        if filesLeft == 0 { return ledger.otherKinds.isEmpty && isUp ? .clean : .behind }
         if isPaused || !isUp { return .behind }
         if ledger.meter.etaQuality == .losingGround { return .losingGround }
         return ledger.lag(at: now) < .seconds(2) ? .inFlight : .healing

@@ -80,4 +80,18 @@ import TranslatorTesting
         #expect(bench.replicas.areEqual(bench.file), "seed \(seed)")
         await running.end()
     }
+
+    @Test func `a volume is not called clean while a copy is away`() async throws {
+        // Goal: what other clients write meanwhile, no record tells; the next look at the indices is minutes away.
+        let base = HealPipelineTests.base
+        let running = HealPipelineTests.Running(try await HealBench(content: [base, base]))
+        let link = running.bench.client.storages[1]
+        for _ in 0..<2 {
+            #expect(await eventually { running.status.state == .clean })
+            link.cut()
+            #expect(await eventually { running.status.state == .behind })
+            link.reconnect()
+        }
+        await running.end()
+    }
 }
