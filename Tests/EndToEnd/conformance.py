@@ -1,6 +1,8 @@
 """Programs that nobody here wrote, on a real bypass mount with a healer at work, in both cache modes: fio with
 verification, SQLite, git, rsync, tar and stress-ng's file system stressors. After each group everything must be healed
-and both bricks equal. A stressor that fails on ext4 as well is no failure.
+and both bricks equal. A stressor that fails on ext4 as well is no failure. With --cluster the same bodies run on replica 2
+volumes of a real glusterd through its own mount, through ours and through ours with bypass, and are reported side by side:
+what GlusterFS's mount passes ours has to pass.
 """
 import argparse
 import os
@@ -15,13 +17,10 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from testbed import REPOSITORY, Testbed, TestbedError, check_scratch, differing  # noqa: E402
+from cluster import Cluster, inside_own_namespaces  # noqa: E402
+from testbed import REPOSITORY, Complaint, Testbed, TestbedError, check_scratch, differing, wait_until  # noqa: E402
 
 CACHE_MODES = ("write-through", "writeback-cache")
-
-
-class Complaint(Exception):
-    """What a program says is wrong, for people."""
 
 
 def run(*command, directory=None, text=None, timeout=180, allowed=(0,), environment=None):
@@ -408,8 +407,10 @@ GROUPS = (Fio, SQLite, Git, Rsync, Tar, StressNG)
 class Conformance:
     def __init__(self, arguments):
         self.arguments, self.passed, self.failed = arguments, 0, 0
+        self.results = {}  # (mode, name): the complaint or None
 
     def report(self, mode, name, complaint=None, remark=None, seconds=None):
+        self.results[mode, name] = complaint
         if complaint:
             self.failed += 1
             print("FAILED: %s: %s: %s" % (mode, name, complaint), flush=True)
@@ -444,6 +445,12 @@ class Conformance:
         except TestbedError as error:
             self.report(mode, name, "%s; pending: %s" % (error, testbed.pending()[:5]))
 
+    def run_groups(self, testbed, mode):
+        for group in GROUPS:
+            if not self.arguments.group or group.name in self.arguments.group:
+                self.run_group(testbed, mode, group(self.arguments.short))
+                testbed.expect_alive()
+
     def run_mode(self, mode):
         options = "cache-mode=" + mode + (",log-level=debug" if self.arguments.debug_log else "")
         testbed = Testbed(release=not self.arguments.debug_build, mount_options=options)
@@ -451,17 +458,70 @@ class Conformance:
         try:
             testbed.start_healer()
             testbed.start_mount()
-            for group in GROUPS:
-                if not self.arguments.group or group.name in self.arguments.group:
-                    self.run_group(testbed, mode, group(self.arguments.short))
-                    testbed.died(testbed.mount_process, "volmount")
-                    testbed.died(testbed.healer_process, "healer")
+            self.run_groups(testbed, mode)
         except (TestbedError, Complaint, OSError) as error:
             self.report(mode, "the run", str(error))
         finally:
             testbed.stop(keep=self.failed > before)
             if self.failed > before:
                 print("bricks and logs are left in %s" % testbed.folder)
+
+
+class MountedVolume:
+    """A replica 2 volume of a glusterd and one mount of it, with what Conformance asks of a testbed."""
+
+    def __init__(self, cluster, name, mount):
+        self.volume = cluster.volume(name, "replica 2", 2)
+        # In a folder of its own: bodies put beside the mount what they compare it with.
+        self.mount_point = mount(self.volume, "beside/mnt")
+
+    def wait_clean(self, seconds):
+        if self.volume.healer:
+            self.volume.wait_clean(seconds)
+        wait_until("the last marks to go", lambda: not self.volume.pending(), seconds, 0.1)
+
+    def compare_bricks(self):
+        return self.volume.differences()
+
+    def pending(self):
+        return self.volume.pending()
+
+    def expect_alive(self):
+        if self.volume.healer:
+            self.volume.died()
+        os.statvfs(self.mount_point)
+
+
+def mount_with_bypass(volume, what):
+    volume.set("cluster.self-heal-daemon", "off")
+    volume.start_healer()
+    return volume.mount_ours("bypass", "target=%s-client-0" % volume.name, what=what)
+
+
+MOUNTS = {"genuine": lambda volume, what: volume.mount_genuine("acl", what=what), "ours": lambda volume, what: volume.mount_ours(what=what),
+          "bypass": mount_with_bypass}
+
+
+def side_by_side(arguments):
+    """Ends the process: 1 when a mount of ours fails what the genuine one passes."""
+    conformance, cluster = Conformance(arguments), Cluster(release=not arguments.debug_build)
+    try:
+        for mode, mount in MOUNTS.items():
+            try:
+                conformance.run_groups(MountedVolume(cluster, mode, mount), mode)
+            except (TestbedError, Complaint, OSError) as error:
+                conformance.report(mode, "the run", str(error))
+    finally:
+        cluster.stop()
+    results, behind = conformance.results, 0
+    print("%-64s %-8s %-8s %s" % ("", *MOUNTS))
+    for name in dict.fromkeys(name for _, name in results):
+        words = {mode: "-" if (mode, name) not in results else "FAILED" if results[mode, name] else "ok" for mode in MOUNTS}
+        is_behind = words["genuine"] != "FAILED" and "FAILED" in words.values()
+        behind += is_behind
+        print("%-64s %-8s %-8s %-8s%s" % (name, *words.values(), "  <" if is_behind else ""))
+    print("conformance of a cluster's volume: %d that GlusterFS's mount passes and one of ours does not" % behind)
+    sys.exit(1 if behind else 0)
 
 
 def main():
@@ -472,7 +532,12 @@ def main():
     parser.add_argument("--only", help="only programs whose name contains this")
     parser.add_argument("--debug-build", action="store_true", help="use the debug build of the commands")
     parser.add_argument("--debug-log", action="store_true", help="volmount logs at level debug")
+    parser.add_argument("--cluster", action="store_true", help="on volumes of a real glusterd, side by side with its own mount")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.cluster:
+        inside_own_namespaces()
+        side_by_side(arguments)
     complaint = check_scratch(os.environ.get("SCRATCH", "/tmp"), 1 << 30)
     if complaint:
         sys.exit("conformance: " + complaint)

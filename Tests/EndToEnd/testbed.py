@@ -168,6 +168,10 @@ class Testbed:
         with open(os.path.join(self.folder, "%s.log" % name), errors="replace") as file:
             raise TestbedError("%s ended with %d: %s" % (name, process.returncode, file.read()[-2000:].strip()))
 
+    def expect_alive(self):
+        self.died(self.mount_process, "volmount")
+        self.died(self.healer_process, "healer")
+
     def is_mounted(self):
         with open("/proc/self/mounts") as mounts:
             return any(line.split()[1] == self.mount_point for line in mounts)
