@@ -1,6 +1,7 @@
 """Two-brick volumes of a real glusterd, through the genuine mount and through ours: 4 KiB random writes in both cache modes;
 then heals of the same bricks by our healer and by glustershd, with the bytes that went to each brick.
 """
+import json
 import os
 import random
 import statistics
@@ -172,7 +173,17 @@ class Healing:
         wire, began = Wire(self.volume), time.perf_counter()
         begin()
         wait_until("the heal", lambda: not self.is_pending(), 600, 0.002)
-        return time.perf_counter() - began, wire.went()
+        took = time.perf_counter() - began
+        return took, wire.went(), self.own_seconds() or took
+
+    def own_seconds(self):
+        """What our healer says its heals took, if it is what heals: of a writer that it has never heard, and that may live,
+        it waits some seconds before the first.
+        """
+        if not self.volume.healer:
+            return None
+        answer = self.volume.healctl("status", "--json")
+        return sum(heal["took_seconds"] for heal in json.loads(answer.stdout)["volumes"][0]["history"])
 
     def by_us_while_mounted(self, change):
         """The writer lives and has told its ranges."""
@@ -234,6 +245,7 @@ def heals(rounds, report):
         report("range heal: glustershd / ours", range_heals["glustershd, diff"][0] / range_heals["ours, ranges"][0])
         report("compared heal: glustershd / ours", range_heals["glustershd, diff"][0] / range_heals["ours, whole file compared"][0])
         report("full heal: glustershd / ours", full_heals["glustershd, full"][0] / full_heals["ours, full"][0])
+        report("full heal itself: glustershd / ours", full_heals["glustershd, full"][0] / full_heals["ours, full"][2])
         differences = volume.differences()
         if differences:
             raise RuntimeError("the bricks differ: %s" % differences[:3])
@@ -242,19 +254,20 @@ def heals(rounds, report):
 
 
 def interleaved(ways, rounds, change):
-    """{way: (median seconds, median mebibytes for each brick)}."""
+    """{way: (median seconds, median mebibytes for each brick, median seconds without the wait for a writer)}."""
     found = {name: [] for name in ways}
     for number in range(rounds):
         for name, way in ways.items():
             found[name].append(way(change(number)))
         print("round %d of %d done" % (number + 1, rounds), file=sys.stderr, flush=True)
-    return {name: (statistics.median(took for took, _ in runs), [statistics.median(wire) for wire in zip(*(went for _, went in runs))])
-            for name, runs in found.items()}
+    return {name: (statistics.median(took for took, _, _ in runs), [statistics.median(wire) for wire in zip(*(went for _, went, _ in runs))],
+                   statistics.median(own for _, _, own in runs)) for name, runs in found.items()}
 
 
 def show(title, found):
-    for name, (took, wire) in found.items():
-        print("%-24s %-28s %8.3f s   MiB on the wire: source's brick %8.1f, sink's %8.1f" % (title, name, took, *wire), flush=True)
+    for name, (took, wire, own) in found.items():
+        print("%-24s %-28s %8.3f s, the heal itself %8.3f s   MiB on the wire: source's brick %8.1f, sink's %8.1f" % (
+            title, name, took, own, *wire), flush=True)
 
 
 def run(rounds, milliseconds, only=()):
