@@ -23,11 +23,16 @@ import TranslatorCore
 ///
 /// A heartbeat has its 256 sequences, 8 bytes each, between byte 120 and the checksum: 2,176 bytes in all. Whoever
 /// changes the layout changes the version, and leaves the first 33 bytes as they are.
+///
+/// A message on the wire is a heartbeat, or 1 to 16 other records of one gfid, one after the other: a message costs
+/// several times what a record does.
 extension WriteRecord {
     public static let formatVersion: UInt8 = 1
     /// Every kind but a heartbeat has this size, which is also that of a journal's slot.
     public static let encodedBytes = 128
     public static let heartbeatBytes = encodedBytes + 8 * sequenceCount
+    /// Records of one message: fewer bytes than a heartbeat, which tells the two apart.
+    public static let messageRecordsMax = 16
     /// One sequence for each first byte of a gfid.
     public static let sequenceCount = 256
     /// No writer counts further, so that readers may add to a sequence.
@@ -114,6 +119,19 @@ extension WriteRecord {
 }
 
 extension WriteRecord {
+    /// Reads the records of a message and calls `body` with each; with nil for one that is none. Answers how many there
+    /// were; a message that is of no length that any writer of ours sends counts as one that is none.
+    public static func forEach(inMessage bytes: UnsafeRawBufferPointer, _ body: (WriteRecord?) -> Void) -> Int {
+        guard bytes.count.isMultiple(of: encodedBytes), 1...messageRecordsMax ~= bytes.count / encodedBytes else {
+            body(try? WriteRecord(decoding: bytes))
+            return 1
+        }
+        for start in stride(from: 0, to: bytes.count, by: encodedBytes) {
+            body(try? WriteRecord(decoding: UnsafeRawBufferPointer(rebasing: bytes[start..<start + encodedBytes])))
+        }
+        return bytes.count / encodedBytes
+    }
+
     /// Reads a record that fills `bytes` exactly. Throws for a wrong size, checksum, version or kind, for a range that
     /// ends beyond 2^63 − 1, and for anything else that no writer of ours stores.
     public init(decoding bytes: UnsafeRawBufferPointer) throws(CodecError) {

@@ -9,7 +9,7 @@ final class RecordEar: @unchecked Sendable {
 
     /// Writers beyond that many are not told apart: their gaps are not noticed.
     private static let writersMax = 1_024
-    /// Decoded in one go, before the events are told.
+    /// Records decoded in one go, before the events are told; a message's more or less.
     private static let batchMax = 1_024
     /// Messages kept while the thread is busy.
     private static let queueMax = 1_000_000
@@ -117,16 +117,17 @@ final class RecordEar: @unchecked Sendable {
     private func hear(_ socket: ZMQSocket, remote: Int?) -> Bool {
         let now = clock.now()
         var count = 0
-        while count < Self.batchMax, let record = socket.receive({ try? WriteRecord(decoding: $0) }) {
-            count += 1
-            guard let record, record.volume == owner.volume else {
-                refuse()
-                continue
-            }
+        while count < Self.batchMax, let heard = socket.receive({ hear($0, remote: remote, now) }) { count += heard }
+        tellBatch()
+        return count >= Self.batchMax
+    }
+
+    /// Takes the records of one message; answers how many.
+    private func hear(_ message: UnsafeRawBufferPointer, remote: Int?, _ now: MonotonicTime) -> Int {
+        WriteRecord.forEach(inMessage: message) { record in
+            guard let record, record.volume == owner.volume else { return refuse() }
             take(record, remote: remote, now)
         }
-        tellBatch()
-        return count == Self.batchMax
     }
 
     private func refuse() {

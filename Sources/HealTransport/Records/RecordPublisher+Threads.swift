@@ -8,7 +8,7 @@ extension RecordPublisher {
     /// copies them before their epoch's close; a close, or a file that is wanted now, wakes the thread. A look for each
     /// record would take the processor away from the write that comes next.
     private static let busyInterval = Duration.milliseconds(10)
-    /// Messages kept for a healer that is slow; PUB drops beyond.
+    /// Messages kept for a healer that is slow; PUB drops beyond. Of 16 records at most.
     private static let streamQueueMax = 200_000
 
     func makeStream(_ directory: RuntimeDirectory) throws(TransportError) -> ZMQSocket {
@@ -66,10 +66,17 @@ extension RecordPublisher {
 
     private func send(_ batch: [QueuedRecord], on stream: ZMQSocket) {
         guard !batch.isEmpty else { return }
-        withUnsafeTemporaryAllocation(byteCount: WriteRecord.encodedBytes, alignment: 8) { buffer in
-            for record in batch {
-                record.record(from: identity).store(at: buffer.baseAddress!)
-                stream.send(UnsafeRawBufferPointer(buffer))
+        let messageBytes = WriteRecord.messageRecordsMax * WriteRecord.encodedBytes
+        withUnsafeTemporaryAllocation(byteCount: messageBytes, alignment: 8) { buffer in
+            var filled = 0
+            for (position, record) in batch.enumerated() {
+                record.record(from: identity).store(at: buffer.baseAddress! + filled)
+                filled += WriteRecord.encodedBytes
+                // The message's topic is the first record's.
+                let goesOn = position + 1 < batch.count && batch[position + 1].gfid == record.gfid
+                if goesOn && filled < messageBytes { continue }
+                stream.send(UnsafeRawBufferPointer(rebasing: buffer[..<filled]))
+                filled = 0
             }
         }
         window.withLock { window in

@@ -63,6 +63,37 @@ import TranslatorCore
         #expect(try WriteRecord(decoding: record.encoded) == record)
     }
 
+    private static func records(inMessage bytes: [UInt8]) -> (heard: [WriteRecord?], count: Int) {
+        var heard: [WriteRecord?] = []
+        let count = bytes.withUnsafeBytes { WriteRecord.forEach(inMessage: $0) { heard.append($0) } }
+        return (heard, count)
+    }
+
+    @Test func `a message is one to sixteen records, and a damaged one among them is the only one that is lost`() {
+        let records = (1...16).map { Self.record(.range(offset: UInt64($0) << 12, bytes: 4096), sequence: UInt64($0)) }
+        for count in [1, 2, 16] {
+            let (heard, told) = Self.records(inMessage: records[..<count].flatMap(\.encoded))
+            #expect(heard == Array(records[..<count]))
+            #expect(told == count)
+        }
+        var damaged = records.flatMap(\.encoded)
+        damaged[5 * WriteRecord.encodedBytes + 90] ^= 1
+        var expected: [WriteRecord?] = records
+        expected[5] = nil
+        #expect(Self.records(inMessage: damaged).heard == expected)
+    }
+
+    @Test func `a message of as many bytes as a heartbeat is one, and other lengths are one thing that is no record`() {
+        let heartbeat = Self.record(.heartbeat(sequences: (0..<256).map { UInt64($0) }), sequence: 0)
+        #expect(Self.records(inMessage: heartbeat.encoded).heard == [heartbeat])
+        let record = Self.record(.wanted).encoded
+        for bytes in [[], Array(record[..<127]), record + [0], (0..<17).flatMap { _ in record }] {
+            let (heard, count) = Self.records(inMessage: bytes)
+            #expect(heard == [nil])
+            #expect(count == 1)
+        }
+    }
+
     @Test func `one flipped bit anywhere is refused`() {
         let bytes = Self.record(.range(offset: 4096, bytes: 512)).encoded
         for bit in 0..<bytes.count * 8 {

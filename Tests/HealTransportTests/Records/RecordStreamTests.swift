@@ -66,6 +66,39 @@ import TranslatorTesting
         #expect(Set(heard.ranges).count == threads * each - Int(publisher.droppedCount))
     }
 
+    @Test func `records of one file that wait together travel together`() async throws {
+        let scene = try TransportScene()
+        let publisher = try scene.publisher()
+        defer { publisher.close() }
+        let ear = ZMQSocket(.sub, messageBytesMax: WriteRecord.heartbeatBytes)
+        defer { ear.close() }
+        ear.subscribe(scene.volume.bytes)
+        try ear.connect(scene.directory.endpoint(publisher.identity.writer, .records))
+        let isHeard = await eventually { ear.receive { $0.count } != nil }
+        #expect(isHeard)
+        let each = 500
+        for gfid in [a, b] {
+            for count in 0..<each {
+                let sequence = publisher.writeBegins(gfid, generation: 1, offset: UInt64(count), bytes: 1)
+                publisher.writeEnded(gfid, generation: 1, sequence: sequence, offset: UInt64(count), bytes: 1)
+            }
+        }
+        var messages: [[WriteRecord]] = []
+        let isAllThere = await eventually {
+            while let message = ear.receive({ bytes in
+                var records: [WriteRecord] = []
+                _ = WriteRecord.forEach(inMessage: bytes) { records += $0.map { [$0] } ?? [] }
+                return records.filter(\.isPublished)
+            }) {
+                if !message.isEmpty { messages.append(message) }
+            }
+            return messages.reduce(0) { $0 + $1.count } == 2 * each
+        }
+        #expect(isAllThere)
+        #expect(messages.allSatisfy { Set($0.map(\.gfid)).count == 1 })
+        #expect(messages.count < each)
+    }
+
     @Test func `a lost record is noticed at the next heartbeat, asked for and told`() async throws {
         let scene = try TransportScene(), heard = Heard()
         let writer = try ScriptedWriter(scene)
