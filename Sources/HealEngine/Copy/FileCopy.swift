@@ -23,6 +23,8 @@ final class FileCopy: Sendable {
     let tally: HealTally
     let frame = Frame.healer()
     private let failures = Mutex<[Int: FopError]>([:])
+    /// Asked for each block by every window in flight: without the mutex for as long as nothing has failed.
+    private let hasFailures = Atomic<Bool>(false)
     private let isStopping: @Sendable () -> Bool
 
     init(
@@ -40,8 +42,12 @@ final class FileCopy: Sendable {
     func drop(_ sink: Int, _ error: FopError) {
         precondition(sink != source)
         failures.withLock { $0[sink] = $0[sink] ?? error }
+        hasFailures.store(true, ordering: .releasing)
     }
-    func alive(_ sinks: [Int]) -> [Int] { failures.withLock { failures in sinks.filter { failures[$0] == nil } } }
+    func alive(_ sinks: [Int]) -> [Int] {
+        guard hasFailures.load(ordering: .acquiring) else { return sinks }
+        return failures.withLock { failures in sinks.filter { failures[$0] == nil } }
+    }
 
     func sourceMap() -> SeekMapping { map(of: source) }
     func map(of replica: Int) -> SeekMapping {
