@@ -14,7 +14,7 @@ prefix = $(DESTDIR)$(PREFIX)
 
 build:
 	scripts/setup build
-	swift build -c release -j 2
+	scripts/build
 
 demo:
 	scripts/demo
