@@ -47,7 +47,7 @@ public final class HealPipeline: Sendable {
     /// To be called when the graph was started. Heals until `stop`, or until the task is cancelled: then waits for
     /// locks end too.
     public func run() async {
-        replicas.watch.graphStarted(local: replicas.isLocal)
+        replicas.watch.graphStarted(servedHere: replicas.isServedHere)
         await withDiscardingTaskGroup { group in
             group.addTask { await self.crawlFromTimeToTime() }
             group.addTask { await self.sampleFromTimeToTime() }

@@ -52,7 +52,7 @@ final class BrickBench: Sendable {
         pipeline = HealPipeline(
             graph.top as! any ReplicaSet, settings: settings, explanations: edges, writers: edges, listener: edges)
         try await graph.start()
-        pipeline.replicas.watch.graphStarted(local: pipeline.replicas.isLocal)
+        pipeline.replicas.watch.graphStarted(servedHere: pipeline.replicas.isServedHere)
     }
 
     /// Makes an empty file on all replicas, through replicate.

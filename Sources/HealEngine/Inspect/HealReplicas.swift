@@ -9,8 +9,8 @@ final class HealReplicas: Sendable {
     let pendingKeys: [String]
     let locks: ReplicaLocks
     let watch: ReplicaWatch
-    /// Whose brick is a directory on this machine: its fops do not wait, so winding to one after the other is fastest.
-    let isLocal: [Bool]
+    /// Whose brick this process serves: its fops do not wait, so winding to one after the other is fastest.
+    let isServedHere: [Bool]
 
     /// Before the graph is started, so that nothing is missed of who comes up.
     init(_ set: any ReplicaSet) {
@@ -18,7 +18,7 @@ final class HealReplicas: Sendable {
         replicas = set.replicas
         pendingKeys = set.pendingKeys
         locks = ReplicaLocks(replicate: set.lockDomain)
-        isLocal = replicas.map { $0.localBrick != nil }
+        isServedHere = replicas.map(\.isBrickServedHere)
         // Without options nothing can be wrong with them.
         let options = try! OptionValues([:], declarations: [])
         let volume = Volume(
@@ -32,7 +32,7 @@ final class HealReplicas: Sendable {
     var names: [String] { replicas.map(\.name) }
     var environment: GraphEnvironment { replicaSet.volume.environment }
     /// A replica on this machine, preferred as a source where several are as good.
-    var localReplica: Int? { isLocal.firstIndex(of: true) }
+    var localReplica: Int? { replicas.firstIndex { $0.localBrick != nil } }
 
     /// Every key that a heal reads and every xattrop must name.
     var countKeys: [String] { pendingKeys + [PendingCounts.dirtyKey] }
@@ -43,7 +43,7 @@ final class HealReplicas: Sendable {
     func each<Answer: Sendable>(
         _ positions: [Int], _ body: @escaping @Sendable (Int) async -> Answer
     ) async -> [(replica: Int, answer: Answer)] {
-        if positions.count < 2 || positions.allSatisfy({ isLocal[$0] }) {
+        if positions.count < 2 || positions.allSatisfy({ isServedHere[$0] }) {
             var answers: [(replica: Int, answer: Answer)] = []
             answers.reserveCapacity(positions.count)
             for position in positions { answers.append((position, await body(position))) }

@@ -48,9 +48,9 @@ final class ReplicaWatch: Translator {
     }
 
     /// An embedded brick that has started serves, whether it says so or not: to be called when the graph has.
-    func graphStarted(local: [Bool]) {
+    func graphStarted(servedHere: [Bool]) {
         let came = replicas.withLock { replicas in
-            local.indices.filter { local[$0] && !replicas[$0].wasHeard && !replicas[$0].isUp }
+            servedHere.indices.filter { servedHere[$0] && !replicas[$0].wasHeard && !replicas[$0].isUp }
         }
         for position in came { notify(.subvolumeUp, from: subvolumes[position]) }
     }

@@ -116,7 +116,8 @@ public struct FsyncRequest: Sendable {
     }
 }
 
-/// Changes mode, owner or times.
+/// Changes mode, owner or times. With an empty `valid` it records what a write records and changes nothing else: mtime
+/// and ctime move to the frame's time where a brick keeps times of its own, and never back.
 public struct SetattrRequest: Sendable {
     public let target: FopTarget
     /// Only the fields that `valid` names count. Times are real times: "now" was resolved by the mount.

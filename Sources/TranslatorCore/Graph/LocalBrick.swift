@@ -3,6 +3,9 @@
 public protocol LocalBrick: Translator {
     /// The brick's root, an absolute path.
     var brickDirectory: String { get }
+    /// Whether this process serves it: then no fop waits for another one, and it is up once it has started. False for
+    /// a brick that another process serves and this one visits (`VisitedBrick`).
+    var isServedHere: Bool { get }
     /// Whether the brick's file system journals its metadata in the order in which it was changed, so that after a
     /// power cut whatever is seen of a change includes every change before it: ext4 with a journal, xfs. False where
     /// that is not known.
@@ -29,6 +32,8 @@ public struct XattropLock: Sendable, Equatable {
 }
 
 extension LocalBrick {
+    public var isServedHere: Bool { true }
+
     /// Runs `body` under the xattrop lock of `gfid`, across processes. `features/index` does its three steps in it:
     /// insert the index entry, wind the xattrop with `lock` set, drop the entry.
     public func withXattropLock<Result>(
@@ -40,14 +45,22 @@ extension LocalBrick {
     }
 }
 
+/// A local brick that another process serves, opened beside it for the data of open files alone: `storage/posix` with
+/// `visiting`.
+public protocol VisitedBrick: LocalBrick {
+    /// Opens the directory; anew where it is open already, because another may stand in its place by now. Answers a
+    /// number that changes whenever it is another one than before: files opened earlier are not in it. Throws why it
+    /// cannot be a brick of this volume.
+    func visit() throws(VolfileError) -> UInt64
+}
+
 extension Translator {
-    /// The local brick below, if every translator on the way down has one subvolume.
+    /// The local brick below, if every translator on the way down has one subvolume, or knows which of them it is.
     public var localBrick: (any LocalBrick)? {
-        var current: any Translator = self
-        while true {
-            if let brick = current as? any LocalBrick { return brick }
-            guard current.subvolumes.count == 1 else { return nil }
-            current = current.subvolume
-        }
+        if let brick = self as? any LocalBrick { return brick }
+        return subvolumes.count == 1 ? subvolume.localBrick : nil
     }
+
+    /// Whether the brick below is a directory that this process serves itself.
+    public var isBrickServedHere: Bool { localBrick?.isServedHere == true }
 }

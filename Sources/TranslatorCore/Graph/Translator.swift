@@ -51,6 +51,8 @@ public protocol Translator: AnyObject, Sendable {
     func reconfigure(_ options: OptionValues) throws(VolfileError)
     /// Hears from below that something happened; the default passes it up. Must not block or call fops.
     func notify(_ event: GraphEvent, from subvolume: any Translator)
+    /// The brick of this machine that it stands on, if there is just one.
+    var localBrick: (any LocalBrick)? { get }
     /// Its state, for statedumps and `healctl`; nil when it has none to show.
     func dump() -> StateDump?
 

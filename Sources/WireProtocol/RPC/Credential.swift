@@ -29,8 +29,11 @@ public struct TimeFlags: OptionSet, Sendable, Hashable {
         if frame.recordsAccess, [.open, .opendir, .readv].contains(fop) { insert(.atime) }
     }
 
-    /// With a SETATTR: none where nothing but times are set, which would not be those then.
-    public init(setattr valid: AttributeMask) { self = valid.isSubset(of: .times) ? [] : TimeFlags(.setattr) }
+    /// With a SETATTR: none where nothing but times are set, which would not be those then. Those of a WRITE with one
+    /// that sets nothing, which is there for them.
+    public init(setattr valid: AttributeMask) {
+        self = valid.isEmpty ? TimeFlags(.writev) : valid.isSubset(of: .times) ? [] : TimeFlags(.setattr)
+    }
 }
 
 /// Who calls, as bricks and glusterd want it in a call's credential. Source: GlusterFS `auth_glusterfs_params_v2`,

@@ -17,7 +17,7 @@ extension ReplicateTranslator {
         guard let last = lastInline(of: chosen) else { return answers }
         var started: [(Int, Task<Result<Reply, FopError>, Never>)] = []
         for replica in chosen.indices where chosen[replica] && replica != last {
-            if !isLocal[replica] {
+            if !isServedHere[replica] {
                 started.append(
                     (
                         replica,
@@ -33,7 +33,7 @@ extension ReplicateTranslator {
                 started.append((replica, task))
             }
         }
-        for replica in chosen.indices where chosen[replica] && isLocal[replica] && !isSlow && replica != last {
+        for replica in chosen.indices where chosen[replica] && isServedHere[replica] && !isSlow && replica != last {
             answers[replica] = await Self.result { () throws(FopError) in try await wind(replica) }
         }
         answers[last] = await Self.result { () throws(FopError) in try await wind(last) }
@@ -43,7 +43,7 @@ extension ReplicateTranslator {
 
     /// The last chosen replica, a local one if there is any: it runs on this thread, after the others are under way.
     private func lastInline(of chosen: [Bool]) -> Int? {
-        chosen.indices.last { chosen[$0] && isLocal[$0] } ?? chosen.lastIndex(of: true)
+        chosen.indices.last { chosen[$0] && isServedHere[$0] } ?? chosen.lastIndex(of: true)
     }
 
     private static func result<Reply>(

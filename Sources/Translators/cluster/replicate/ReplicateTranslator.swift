@@ -34,8 +34,8 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
     public let replicas: [any Translator]
     public let pendingKeys: [String]
     let locks: ReplicaLocks
-    /// Whether each replica's brick is a directory of this machine, so that winding to it does not wait for a network.
-    let isLocal: [Bool]
+    /// Whether this process serves each replica's brick, so that winding to it does not wait for another one.
+    let isServedHere: [Bool]
     let state: Mutex<State>
     let leases = OpenLeases()
 
@@ -52,7 +52,7 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
         pendingKeys = suffixes.map { "trusted.afr." + $0 }
         let volumeID = try Self.volumeID(of: volume)
         locks = ReplicaLocks(replicate: volume.name)
-        isLocal = volume.subvolumes.map { $0.localBrick != nil }
+        isServedHere = volume.subvolumes.map(\.isBrickServedHere)
         let count = volume.subvolumes.count
         let connections = Connections(
             up: Array(repeating: false, count: count), losses: Array(repeating: 0, count: count),
@@ -72,7 +72,7 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
     /// An embedded brick that has started serves, whether it says so or not.
     public func start() async throws(VolfileError) {
         try settleVolumeID()
-        for (replica, isLocal) in isLocal.enumerated() where isLocal {
+        for replica in replicas.indices where isServedHere[replica] {
             changeUp(replica, to: true, onlyIfUnheard: true)
         }
     }
@@ -160,7 +160,7 @@ extension ReplicateTranslator {
             replicas.append(
                 .table([
                     ("name", .text(replica.name)), ("pending-key", .text(pendingKeys[position])),
-                    ("up", .flag(connections.up[position])), ("local", .flag(isLocal[position])),
+                    ("up", .flag(connections.up[position])), ("local", .flag(replica.localBrick != nil)),
                 ]))
         }
         return StateDump([

@@ -130,7 +130,7 @@ extension BypassTranslator {
         }
         var answers = [Result<Value, FopError>?](repeating: nil, count: takesPart.count)
         let chosen = takesPart.indices.filter { takesPart[$0] }
-        guard chosen.contains(where: { replicaSet.replicas[$0].localBrick == nil }) else {
+        guard chosen.contains(where: { !replicaSet.replicas[$0].isBrickServedHere }) else {
             for replica in chosen { answers[replica] = await run(replica) }
             return answers
         }

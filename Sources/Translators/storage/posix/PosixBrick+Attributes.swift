@@ -22,7 +22,7 @@ extension PosixBrick {
     ) throws(FopError) -> PrePostIatt {
         let pre = try iatt(object, gfid)
         try change()
-        try object.touch(touched, at: frame.time)
+        if !isVisited { try object.touch(touched, at: frame.time) }
         return PrePostIatt(pre: pre, post: try iatt(object, gfid))
     }
 }

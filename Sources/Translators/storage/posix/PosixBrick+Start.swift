@@ -43,6 +43,16 @@ extension PosixBrick {
         }
     }
 
+    /// Opens a brick that another process serves, and changes nothing in it.
+    convenience init(visiting settings: PosixSettings) throws(BrickRefusal) {
+        let root = try Self.openRoot(settings.directory)
+        guard let id = try Self.checkIdentity(root, wanted: settings.volumeID) else {
+            throw BrickRefusal("has no volume-id: it is no brick")
+        }
+        Self.raiseDescriptorLimit()
+        self.init(root: root, volumeID: id, xattropLocks: nil, presence: nil)
+    }
+
     private static func openRoot(_ path: String) throws(BrickRefusal) -> BrickObject {
         do throws(FopError) {
             return BrickObject(open: try PosixCall.run { cposix_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) })

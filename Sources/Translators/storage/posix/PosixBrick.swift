@@ -8,17 +8,21 @@ import TranslatorCore
 final class PosixBrick: Sendable {
     let root: BrickObject
     private let identity: Mutex<Gfid?>
-    let xattropLocks: XattropLocks
+    /// Nil where another process serves the brick: then it alone does xattrops.
+    let xattropLocks: XattropLocks?
+    /// Whether another process serves the brick, which then records all times too.
+    let isVisited: Bool
     /// Of the file system, as found at the start.
     let ordersMetadata: Bool
     let directories = DescriptorCache(entriesMax: 1024)
     /// For anonymous fds.
     let files = DescriptorCache(entriesMax: 1024)
     /// Held shared as long as the brick is open, so that a process that starts knows whether it is alone.
-    private let presence: Descriptor
+    private let presence: Descriptor?
 
-    init(root: BrickObject, volumeID: Gfid?, xattropLocks: XattropLocks, presence: Descriptor) {
+    init(root: BrickObject, volumeID: Gfid?, xattropLocks: XattropLocks?, presence: Descriptor?) {
         identity = Mutex(volumeID)
+        isVisited = xattropLocks == nil
         (self.root, self.xattropLocks, self.presence) = (root, xattropLocks, presence)
         ordersMetadata = OrderedMetadata.isKept(by: root)
     }

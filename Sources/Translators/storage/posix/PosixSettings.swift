@@ -4,6 +4,8 @@ import TranslatorCore
 struct PosixSettings: Sendable {
     let directory: String
     let volumeID: Gfid?
+    /// Another process serves the brick; this one is there for the data of open files, and changes nothing else.
+    let isVisiting: Bool
     let healthCheckInterval: Duration
     let healthCheckTimeout: Duration
     let checksumsAreSHA256: Bool
@@ -27,6 +29,10 @@ struct PosixSettings: Sendable {
         } else {
             volumeID = nil
         }
+        isVisiting = options.flag("visiting")
+        guard !isVisiting || volumeID != nil else {
+            throw volume.error("option visiting needs option volume-id: by it the brick is known")
+        }
         healthCheckInterval = options.duration("health-check-interval")
         healthCheckTimeout = options.duration("health-check-timeout")
         checksumsAreSHA256 = options.flag("fips-mode-rchecksum")
@@ -42,6 +48,10 @@ extension PosixTranslator {
         .text(
             "volume-id", default: nil,
             "The volume's UUID. Set on the root of a fresh, empty directory; a brick with another id is refused."),
+        .flag(
+            "visiting", default: false,
+            "Another process, such as glusterfsd, serves the brick: read and write the data of open files beside it, and leave everything else to it. For performance/direct."
+        ),
         .duration(
             "health-check-interval", default: "30",
             "How often .glusterfs/health_check is rewritten; a failure takes the brick down. 0: never."),

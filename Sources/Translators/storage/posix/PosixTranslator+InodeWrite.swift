@@ -204,9 +204,10 @@ extension PosixTranslator {
         let object = try object(request.target)
         let (wanted, valid) = (request.iatt, request.valid)
         let brick = try brick
-        // Healers restore the ctime too; for all others the change itself moves it.
+        // Healers restore the ctime too; for all others the change itself moves it. Nothing to change: see the request.
+        let touched: TouchedTimes = valid.isEmpty ? .content : valid.contains(.ctime) ? [] : .ctime
         return AttributesReply(
-            attributes: try brick.changing(object, gfid, valid.contains(.ctime) ? [] : .ctime, frame) {
+            attributes: try brick.changing(object, gfid, touched, frame) {
                 () throws(FopError) in
                 if valid.contains(.uid) || valid.contains(.gid) {
                     try object.changeOwner(

@@ -11,7 +11,7 @@ extension PosixTranslator {
         openFiles.opened(gfid)
         do throws(FopError) {
             let file = try openFile(fd.inode, fd.flags)
-            if fd.flags.contains(.truncate) { try file.touch(.content, at: frame.time) }
+            if fd.flags.contains(.truncate), !settings.isVisiting { try file.touch(.content, at: frame.time) }
             try hang(file, on: fd)
         } catch {
             closed(gfid)
@@ -23,7 +23,12 @@ extension PosixTranslator {
     /// Hangs an open file on its fd, with the second descriptor that O_DIRECT needs. The caller counted it as open.
     func hang(_ file: BrickObject, on fd: Fd) throws(FopError) {
         let context = fd.inode.contexts.findOrSet(at: slot) { PosixInode() }
-        if try file.mdata() != nil { context.hasMdata.store(true, ordering: .relaxed) }
+        if settings.isVisiting {
+            // Its handle is changed by others; what it led to must say who it is.
+            guard try brick.gfid(of: file) == fd.inode.gfid else { throw .stale }
+        } else if try file.mdata() != nil {
+            context.hasMdata.store(true, ordering: .relaxed)
+        }
         fd.contexts.set(PosixFd(file: file, direct: openDirect(file, fd.flags), inode: context), at: slot)
     }
 
@@ -37,7 +42,9 @@ extension PosixTranslator {
         default: throw Self.refusalToOpen(inode.type)
         }
         // Durability comes with each write, the end of an append from `pwritev2`, and O_DIRECT has its own descriptor.
-        let kept: OpenFlags = [.writeOnly, .readWrite, .truncate, .noAtime]
+        var kept: OpenFlags = [.writeOnly, .readWrite, .truncate, .noAtime]
+        // Who serves the brick has truncated it already; others may have written since.
+        if settings.isVisiting { kept.remove(.truncate) }
         return BrickObject(open: try brick.openHandle(inode.gfid, flags.intersection(kept).rawValue))
     }
 
@@ -100,7 +107,7 @@ extension PosixTranslator {
             guard error == FopError(ETXTBSY) || error == .notPermitted || error == .readOnly else { throw error }
             file = try openFile(inode, [])
         }
-        if try file.mdata() != nil {
+        if !settings.isVisiting, try file.mdata() != nil {
             inode.contexts.findOrSet(at: slot) { PosixInode() }.hasMdata.store(true, ordering: .relaxed)
         }
         brick.files.keep(file, as: inode.gfid)

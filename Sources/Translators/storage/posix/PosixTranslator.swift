@@ -21,7 +21,9 @@ public final class PosixTranslator: LocalBrick {
     let openFiles = OpenFileTable()
     /// True after a failed health check, for good: until a restart every fop answers ENOTCONN.
     let hasFailed = Atomic<Bool>(false)
-    private let opened = Mutex<PosixBrick?>(nil)
+    let opened = Mutex<PosixBrick?>(nil)
+    /// How often another directory was found, while visiting.
+    let visits = Mutex<UInt64>(0)
     private let chores = Mutex<[Task<Void, Never>]>([])
 
     public init(_ volume: Volume) throws(VolfileError) {
@@ -31,6 +33,8 @@ public final class PosixTranslator: LocalBrick {
     }
 
     public func start() async throws(VolfileError) {
+        // Opened by `visit`, when the process that serves it is there.
+        if settings.isVisiting { return }
         let brick: PosixBrick
         do throws(BrickRefusal) {
             brick = try PosixBrick(opening: settings, at: volume.environment.time.wallClock())
@@ -53,9 +57,12 @@ public final class PosixTranslator: LocalBrick {
         opened.withLock { $0 = nil }
     }
 
-    public var volumeID: Gfid? { opened.withLock { $0?.volumeID } }
+    public var volumeID: Gfid? { settings.isVisiting ? settings.volumeID : opened.withLock { $0?.volumeID } }
 
-    public func adopt(volumeID: Gfid) throws(FopError) -> Gfid { try brick.adopt(volumeID: volumeID) }
+    public func adopt(volumeID: Gfid) throws(FopError) -> Gfid {
+        if settings.isVisiting, let known = settings.volumeID { return known }
+        return try brick.adopt(volumeID: volumeID)
+    }
 
     /// The open brick. ENOTCONN before start, after stop, and after a failed health check.
     var brick: PosixBrick {
@@ -71,13 +78,14 @@ public final class PosixTranslator: LocalBrick {
     }
 
     public func lockXattrops(on gfid: Gfid) async throws(FopError) -> XattropLock {
-        try await brick.xattropLocks.lock(gfid)
+        guard let locks = try brick.xattropLocks else { throw .notSupportedHere }
+        try await locks.lock(gfid)
         return XattropLock(gfid: gfid)
     }
 
     public func unlock(_ lock: XattropLock) {
         // A stopped brick has closed the lock file, and its locks with it.
-        opened.withLock { $0 }?.xattropLocks.unlock(lock.gfid)
+        opened.withLock { $0 }?.xattropLocks?.unlock(lock.gfid)
     }
 
     public func forget(_ inode: Inode) { opened.withLock { $0 }?.files.drop(inode.gfid) }
