@@ -14,6 +14,7 @@ public enum InTreeTranslators {
         IndexTranslator.self,
         LocksTranslator.self,
         UtimeTranslator.self,
+        DirectTranslator.self,
         ClientTranslator.self,
         PosixTranslator.self,
     ]

@@ -12,6 +12,8 @@ final class BrickProcess: Sendable {
     private static let program = "/usr/sbin/glusterfsd"
     /// What the suites here need, for `.enabled(if:)`.
     static let isAvailable = ChildProcess.isInstalled(program) && TemporaryDirectory.allowsTrustedXattrs
+    /// Of all bricks here, as glusterd gives those of a volume one.
+    static let volumeID = Gfid("6fd1d0a4-3c39-4a4f-9d0e-1b6f1f1a5a10")!
     static let needs: Comment = "needs root, trusted xattrs and glusterfs-server"
 
     /// Whether this machine has ::1.
@@ -56,6 +58,7 @@ final class BrickProcess: Sendable {
         directory = scratch.subdirectory("b")
         // features/index wants it there before storage/posix makes it.
         _ = scratch.subdirectory("b/.glusterfs")
+        XattrReading.set("trusted.glusterfs.volume-id", to: Self.volumeID.bytes, at: directory)
         let options: String
         switch listen {
         case .inet, .inet6:

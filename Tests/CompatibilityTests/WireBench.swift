@@ -13,6 +13,8 @@ import TranslatorTesting
 /// Two bricks of the genuine `glusterfsd`, and above connections to them this tree's `cluster/replicate`,
 /// `features/bypass` where asked, and healing engine: everything but the mount and the sockets between processes.
 final class WireBench: BrickStack {
+    /// Whose directory `performance/direct` is given.
+    enum DirectPlace { case own, theOther }
     let processes: [BrickProcess]
     let graph: Graph
     let replicate: ReplicateTranslator
@@ -25,21 +27,43 @@ final class WireBench: BrickStack {
     var bricks: [String] { processes.map(\.directory) }
     var top: any Translator { graph.top }
     var keys: [String] { replicate.pendingKeys }
-    var client: [ClientTranslator] { replicate.replicas.map { $0 as! ClientTranslator } }
+    /// What goes over the wire to the brick that is used directly, counted.
+    let wire: FaultyTranslator?
+    let direct: DirectTranslator?
 
-    /// Returns when both bricks serve. `pingTimeout`: seconds, as the volfile has it.
+    /// Returns when both bricks serve. `pingTimeout`: seconds, as the volfile has it. `direct`: the directory in which
+    /// the target's data is written, by default its own.
     init(
-        bypass target: Int? = nil, bypassOptions: String = "", pingTimeout: Int = 42,
+        bypass target: Int? = nil, bypassOptions: String = "", direct: DirectPlace? = nil, pingTimeout: Int = 42,
         settings: HealSettings = HealSettings(), log: Log = .silent
     ) async throws {
         processes = [try BrickProcess(), try BrickProcess()]
         var text = ""
         for (number, brick) in processes.enumerated() {
+            let isDirect = direct != nil && number == target
             text += """
-                volume v-client-\(number)
+                volume v-client-\(number)\(isDirect ? "-socket" : "")
                     type protocol/client
                     \(brick.place)
                     option ping-timeout \(pingTimeout)
+                end-volume
+
+                """
+            guard isDirect, let direct else { continue }
+            text += """
+                volume v-client-\(number)-wire
+                    type testing/faulty
+                    subvolumes v-client-\(number)-socket
+                end-volume
+                volume v-client-\(number)-directory
+                    type storage/posix
+                    option directory \(processes[direct == .own ? number : 1 - number].directory)
+                    option volume-id \(BrickProcess.volumeID)
+                    option visiting on
+                end-volume
+                volume v-client-\(number)
+                    type performance/direct
+                    subvolumes v-client-\(number)-wire v-client-\(number)-directory
                 end-volume
 
                 """
@@ -65,6 +89,8 @@ final class WireBench: BrickStack {
         }
         let graph = try Graph.fromText(text, environment: GraphEnvironment(log: log))
         self.graph = graph
+        wire = graph.translators.lazy.compactMap { $0 as? FaultyTranslator }.first
+        self.direct = graph.translators.lazy.compactMap { $0 as? DirectTranslator }.first
         replicate = try #require(graph["v-replicate-0"] as? ReplicateTranslator)
         root = graph.environment.inodes.inode(.root, type: .directory)
         var settings = settings

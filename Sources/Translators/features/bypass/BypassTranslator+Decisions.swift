@@ -72,6 +72,15 @@ extension BypassTranslator {
             updateLimit()
             sweepLater()
         }
+        // A healer gives the sinks the times that the target has when it is done.
+        if !file.guarded.withLock({ $0.state.hasEpoch }), lateTimes?.areTimesLate(of: file.inode) == true {
+            jobs.add(.tellClosed(epoch, file.inode))
+        } else {
+            tellClosed(epoch, of: file)
+        }
+    }
+
+    private func tellClosed(_ epoch: ClosedEpoch, of file: BypassInode) {
         file.observer?.epochClosed(
             file.gfid, generation: epoch.generation, records: epoch.records, isExact: epoch.isExact)
     }
@@ -80,6 +89,9 @@ extension BypassTranslator {
         switch job {
         case .work(let work, let inode):
             if let file = context(inode) { await perform(work, file) }
+        case .tellClosed(let epoch, let inode):
+            await lateTimes?.tellTimes(of: inode)
+            if let file = context(inode) { tellClosed(epoch, of: file) }
         case .verify(let gfid): await verify(gfid)
         case .sweep: await sweep()
         }

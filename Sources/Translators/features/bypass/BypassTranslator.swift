@@ -18,6 +18,8 @@ public final class BypassTranslator: Translator {
     public let targetPosition: Int
     let replicaSet: any ReplicaSet
     let target: any Translator
+    /// The same, where it writes behind its brick's back.
+    let lateTimes: (any LateTimes)?
     let marks: EpochMarks
     let locks: ReplicaLocks
     let timing: BypassInodeState.Timing
@@ -52,6 +54,7 @@ public final class BypassTranslator: Translator {
         }
         self.volume = volume
         (replicaSet, targetPosition, target) = (set, position, set.replicas[position])
+        lateTimes = set.replicas[position] as? any LateTimes
         marks = EpochMarks(pendingKeys: set.pendingKeys, target: position)
         locks = ReplicaLocks(replicate: set.lockDomain)
         timing = settings.timing

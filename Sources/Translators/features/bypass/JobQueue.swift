@@ -7,6 +7,8 @@ final class JobQueue: Sendable {
     enum Job: Sendable {
         /// What the state of an inode asks for.
         case work(BypassInodeState.Work, Inode)
+        /// Publish the end of the inode's last epoch, once the target's brick knows when it was written.
+        case tellClosed(ClosedEpoch, Inode)
         /// Read on the target what is healed.
         case verify(Gfid)
         /// The same for the files that wait longest.
