@@ -5,18 +5,17 @@ public struct BypassRequest: Sendable {
     public let target: BypassTarget
     /// Further options of `features/bypass`, checked when the graph is built.
     public let options: [String: String]
+    /// Whether the target's data is read and written in the brick's directory, where that is on this machine.
+    public let isDirect: Bool
 
-    public init(_ target: BypassTarget, options: [String: String] = [:]) {
-        (self.target, self.options) = (target, options)
+    public init(_ target: BypassTarget, options: [String: String] = [:], isDirect: Bool = true) {
+        (self.target, self.options, self.isDirect) = (target, options, isDirect)
     }
 
-    /// The `features/bypass` on top of `replicate`, whose replicas are `bricks`.
-    func block(
-        above replicate: Volfile.VolumeBlock, bricks: [BrickPlace], _ isHere: (BrickPlace) -> Bool
-    ) throws(VolfileError) -> Volfile.VolumeBlock {
+    /// The `features/bypass` on top of `replicate`, which writes to `target`.
+    func block(above replicate: Volfile.VolumeBlock, target: BrickPlace) -> Volfile.VolumeBlock {
         let place = VolfileLocation(file: "-o bypass", line: 0)
-        let target = try target.chosen(of: bricks, for: replicate, isHere)
-        let all = [("target", target)] + options.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        let all = [("target", target.volume)] + options.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         return Volfile.VolumeBlock(
             name: "\(replicate.name)-bypass", type: "features/bypass",
             options: all.map { Volfile.Option(name: $0.0, text: $0.1, location: place) },
@@ -34,9 +33,9 @@ public enum BypassTarget: Equatable, Sendable {
     /// `auto` or a name, as the option has it; without one, `auto`.
     public init(_ text: String?) { self = text.map { $0 == "auto" ? .auto : .named($0) } ?? .auto }
 
-    fileprivate func chosen(
+    func chosen(
         of bricks: [BrickPlace], for replicate: Volfile.VolumeBlock, _ isHere: (BrickPlace) -> Bool
-    ) throws(VolfileError) -> String {
+    ) throws(VolfileError) -> BrickPlace {
         func error(_ why: String) -> VolfileError {
             let all = bricks.map(\.description).joined(separator: ", ")
             return VolfileError(
@@ -47,7 +46,7 @@ public enum BypassTarget: Equatable, Sendable {
             guard let brick = bricks.first(where: { $0.volume == name || $0.place == name }) else {
                 throw error("no replica is called \"\(name)\"\(NearestName.hint(bricks.map(\.volume), to: name))")
             }
-            return brick.volume
+            return brick
         case .auto:
             let here = bricks.filter(isHere)
             guard here.count <= 1 else {
@@ -56,7 +55,7 @@ public enum BypassTarget: Equatable, Sendable {
                 )
             }
             guard let only = here.first else { throw error("target=auto finds no brick on this machine") }
-            return only.volume
+            return only
         }
     }
 }

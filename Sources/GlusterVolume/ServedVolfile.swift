@@ -8,7 +8,7 @@ public struct ServedVolfile: Sendable {
     public let passedThrough: [TranslatorType]
 
     /// Throws one sentence that names the volume and what of it cannot be served. `isHere` tells whether a brick is a
-    /// directory of this machine; it is asked for `BypassTarget.auto` only.
+    /// directory of this machine; it is asked for bypass only.
     public init(
         _ fetched: Volfile, bypass: BypassRequest? = nil, isHere: (BrickPlace) -> Bool = { _ in false }
     ) throws(VolfileError) {
@@ -25,7 +25,9 @@ public struct ServedVolfile: Sendable {
             case .serve:
                 blocks.append(kept)
                 guard let bypass, block.type == GlusterTranslators.replicate else { continue }
-                let above = try bypass.block(above: kept, bricks: BrickPlace.of(kept, in: fetched), isHere)
+                let target = try bypass.target.chosen(of: BrickPlace.of(kept, in: fetched), for: kept, isHere)
+                if bypass.isDirect, isHere(target) { blocks.goDirect(to: target) }
+                let above = bypass.block(above: kept, target: target)
                 standIns[block.name] = above.name
                 blocks.append(above)
             }
@@ -43,13 +45,18 @@ public struct ServedVolfile: Sendable {
     }
 
     /// One volfile for each replica set of a fetched one, in its order: what healers need. What stands above, and how
-    /// files are spread over the sets, is for mounts.
-    public static func replicaSets(of fetched: Volfile) throws(VolfileError) -> [Volfile] {
+    /// files are spread over the sets, is for mounts. The data of bricks that are here is read and written in their
+    /// directories.
+    public static func replicaSets(
+        of fetched: Volfile, isHere: (BrickPlace) -> Bool = { _ in false }
+    ) throws(VolfileError) -> [Volfile] {
         var sets: [Volfile] = []
         for block in fetched.volumes where block.type == GlusterTranslators.replicate {
             try GlusterTranslators.refuseArbiter(block)
             let cut = try Volfile(fetched.volumes, file: fetched.file, top: block.name)
-            sets.append(try Volfile(cut.volumes, file: fetched.file))
+            var blocks = cut.volumes
+            for brick in BrickPlace.of(block, in: fetched) where isHere(brick) { blocks.goDirect(to: brick) }
+            sets.append(try Volfile(blocks, file: fetched.file))
         }
         return sets
     }

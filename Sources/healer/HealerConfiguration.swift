@@ -45,9 +45,11 @@ struct HealerConfiguration {
         fetched text: String, of cluster: ClusterVolume, commandLine: [(name: String, text: String)]
     ) throws(DaemonFailure) {
         volume = cluster.name
+        let goesDirect = try HealerOptions(volfile: nil, commandLine: commandLine).values.flag("direct")
         do throws(VolfileError) {
             let sets = try ServedVolfile.replicaSets(
-                of: try Volfile(text, file: cluster.description, writer: .glusterd))
+                of: try Volfile(text, file: cluster.description, writer: .glusterd)
+            ) { goesDirect && $0.isOnThisMachine }
             parts = try Self.parts(sets, commandLine)
         } catch {
             throw DaemonFailure(error)

@@ -21,6 +21,10 @@ struct HealerOptions: Sendable {
         .choice(
             "favorite-child-policy", default: "none", of: FavoriteChildPolicy.allCases.map(\.rawValue),
             "Whom to believe in a split-brain without asking."),
+        .flag(
+            "direct", default: true,
+            "With --volume: read and write data in the directories of bricks that are on this machine, and not through their processes. Off where those have to see all data: with quota, bitrot detection or geo-replication."
+        ),
         .text("share", default: "00-ff", "First bytes of the gfids that this healer looks after, in hexadecimal."),
     ]
 

@@ -36,7 +36,7 @@ struct GraphSource: Sendable {
                 self.place = .cluster(VolfileSource(volume, environment: environment))
             } catch { throw DaemonFailure(error) }
         }
-        let forBypass = (options.process.isSet("target") ? ["target"] : []) + options.bypass.keys.sorted()
+        let forBypass = ["target", "direct"].filter(options.process.isSet) + options.bypass.keys.sorted()
         if let first = forBypass.first, !options.process.flag("bypass") {
             throw DaemonFailure(
                 .configuration, "-o \(first) is for -o bypass of HOST:/VOLUME: give both, or none of them")
@@ -112,7 +112,9 @@ struct GraphSource: Sendable {
         case .cluster(let source):
             let bypass: BypassRequest? =
                 options.process.flag("bypass")
-                ? BypassRequest(BypassTarget(options.process.text(ifSet: "target")), options: options.bypass) : nil
+                ? BypassRequest(
+                    BypassTarget(options.process.text(ifSet: "target")), options: options.bypass,
+                    isDirect: options.process.flag("direct")) : nil
             let served = try ServedVolfile(
                 try Volfile(text, file: source.volume.description, top: top, writer: .glusterd), bypass: bypass
             ) { $0.isOnThisMachine }

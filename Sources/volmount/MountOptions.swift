@@ -32,6 +32,10 @@ struct MountOptions: Sendable {
             "target", default: nil,
             "With bypass: the replica, by the name of its volume or as HOST:/DIRECTORY of its brick. By default auto, the only one whose brick is a directory of this machine."
         ),
+        .flag(
+            "direct", default: true,
+            "With bypass: read and write the replica's data in the directory of its brick, where that is on this machine, and not through the brick's process. Off where that process has to see all data: with quota, bitrot detection or geo-replication."
+        ),
         .text(
             "backup-volfile-servers", default: nil,
             "Further hosts that are asked for the volume HOST:/VOLUME, in order and separated by colons."),

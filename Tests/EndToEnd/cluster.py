@@ -2,6 +2,7 @@
 process namespaces of their own, so that nothing of the machine's is touched, clusters do not meet, and no process is left.
 """
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -203,6 +204,14 @@ class GlusterVolume:
         if number:
             wait_until("the mount's process to end", lambda: is_gone(number), 30)
 
+    def kill_mount(self, path):
+        """kill -9 of the process behind it; what is left of the mount goes too."""
+        number = int(open(path + ".pid").read())
+        os.kill(number, signal.SIGKILL)
+        wait_until("the mount's process to end", lambda: is_gone(number), 30)
+        subprocess.run(["umount", "-l", path], capture_output=True)
+        self.mounts.remove(path)
+
     # The healer.
 
     def start_healer(self, *options, paused=False):
@@ -240,6 +249,11 @@ class GlusterVolume:
             self.healer.send_signal(signal.SIGTERM)
             self.healer.wait(30)
         self.healer = None
+
+    def finished_heals(self, name):
+        """What the healer did for a file, from its start on, oldest first."""
+        status = json.loads(self.healctl("status", "--json").stdout)
+        return [heal for volume in status["volumes"] for heal in volume["history"] if (heal["path"] or "").endswith(name)]
 
     # What there is to see.
 

@@ -2,7 +2,9 @@
 through glusterfs's own and the reverse, bypassed writes are healed until the bricks are equal and glusterfs finds nothing to
 heal, and what we cannot serve is refused in one sentence.
 """
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 
@@ -72,6 +74,71 @@ def bypass_and_healer(cluster):
     wait_until("glusterfs to find nothing to heal", lambda: volume.heal_info() == ["0", "0"])
     genuine = volume.mount_genuine()
     expect_same(view, seen(genuine, "tree"), "bypassed and healed")
+
+
+def dump_of(volume, what="ours"):
+    """A mount's statedump."""
+    path = volume.new_mount_point(what) + ".pid"
+    process = int(open(path).read())
+    known = set(os.listdir(volume.runtime))
+    os.kill(process, signal.SIGUSR1)
+    fresh = lambda: [name for name in set(os.listdir(volume.runtime)) - known if name.startswith("volmount.%d.dump." % process)]
+    wait_until("the statedump", lambda: fresh() and os.path.getsize(os.path.join(volume.runtime, fresh()[0])))
+    with open(os.path.join(volume.runtime, fresh()[0])) as file:
+        return file.read()
+
+
+def journals(brick):
+    """Of writers, on this brick."""
+    folder = os.path.join(brick, ".glusterfs", "bypass")
+    return [name for name in os.listdir(folder) if len(name) == 36] if os.path.isdir(folder) else []
+
+
+def in_the_bricks_directory(cluster):
+    """With bypass the target's data is written in its brick's directory, and explained by a journal there: what a mount
+    wrote before its end by kill -9 is healed by ranges. direct=off writes through the brick's process.
+    """
+    volume = cluster.volume("near", "replica 2", 2)
+    volume.set("cluster.self-heal-daemon", "off")
+    options = ("bypass", "target=near-client-0")
+    ours = volume.mount_ours(*options, "direct=off")
+    write(os.path.join(ours, "file"), b"through the process")
+    expect("performance/direct" not in dump_of(volume), "direct=off is direct all the same")
+    expect(not journals(volume.bricks[0]), "there is a journal on a brick that only its process opens")
+    volume.unmount(ours)
+
+    ours = volume.mount_ours(*options)
+    path = os.path.join(ours, "image")
+    content = bytearray(bytes_of("near", 32 << 20))
+    write(path, content)
+    volume.start_healer()
+    volume.wait_clean()
+    section = dump_of(volume).split("[performance/direct.near-client-0]")[1].split("\n\n")[0].splitlines()
+    expect("state.direct=true" in section and "state.opened-by-wire=0" in section, "the statedump says %s" % section)
+    expect(len(journals(volume.bricks[0])) == 1 and not journals(volume.bricks[1]), "journals are not on the target alone")
+    genuine = volume.mount_genuine()
+    # Nobody hears the records of what follows.
+    volume.stop_healer()
+    file = os.open(path, os.O_RDWR)
+    for block in (3, 1000, 8191):
+        content[block * 4096:(block + 1) * 4096] = bytes_of("block %d" % block, 4096)
+        os.pwrite(file, bytes_of("block %d" % block, 4096), block * 4096)
+    os.fsync(file)
+    times = os.stat(path).st_mtime_ns
+    volume.kill_mount(ours)
+    with contextlib.suppress(OSError):
+        os.close(file)
+    volume.start_healer()
+    volume.wait_clean()
+    heals = volume.finished_heals("image")
+    moved = sum(heal["bytes_moved"] + heal["bytes_skipped"] for heal in heals)
+    expect(heals and moved <= 64 << 10, "after kill -9 %d bytes were looked at: %s" % (moved, heals))
+    volume.stop_healer()
+    volume.expect_equal_bricks()
+    with open(os.path.join(genuine, "image"), "rb") as file:
+        expect(file.read() == content, "glusterfs's mount reads something else")
+    expect(os.stat(os.path.join(genuine, "image")).st_mtime_ns == times, "the time of the last write is lost")
+    wait_until("glusterfs to find nothing to heal", lambda: volume.heal_info() == ["0", "0"])
 
 
 def the_next_server(cluster):
@@ -227,7 +294,7 @@ def the_readme_example(cluster):
             process.wait(30)
 
 
-CASES = (both_ways, bypass_and_healer, the_next_server, what_is_refused, mount_8, a_volume_that_changes,
+CASES = (both_ways, bypass_and_healer, in_the_bricks_directory, the_next_server, what_is_refused, mount_8, a_volume_that_changes,
          a_distributed_volume_is_healed, the_readme_example)
 
 

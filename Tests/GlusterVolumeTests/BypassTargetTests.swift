@@ -34,6 +34,37 @@ import Translators
         #expect(volfile["replica3-replicate-0-bypass"]?.option("target") == "replica3-client-2")
     }
 
+    @Test func `a target that is here goes direct, under the client's name`() throws {
+        let here: Set<String> = ["127.1.1.1:/bricks/r2-1", "127.1.1.2:/bricks/r2-2"]
+        let plain = try #require(ServedVolfileTests.fetched("replica2")["replica2-client-1"])
+        let volfile = try served("replica2", .named("replica2-client-1"), here: here)
+        let direct = try #require(volfile["replica2-client-1"])
+        #expect(direct.type == "performance/direct")
+        #expect(direct.subvolumes == ["replica2-client-1-wire", "replica2-client-1-directory"])
+        let wire = try #require(volfile[direct.subvolumes[0]]), directory = try #require(volfile[direct.subvolumes[1]])
+        #expect((wire.type, wire.options) == (plain.type, plain.options))
+        #expect(directory.type == "storage/posix")
+        #expect(directory.option("directory") == "/bricks/r2-2")
+        #expect(directory.option("volume-id") == volfile["replica2-replicate-0"]?.option("volume-id"))
+        #expect(directory.option("visiting") == "on")
+        #expect(volfile["replica2-client-0"]?.type == "protocol/client", "only the target's data is written here")
+        let graph = try Graph(
+            volfile, registry: InTreeTranslators.registry, environment: GraphEnvironment(log: .silent))
+        let set = try #require(graph["replica2-replicate-0"] as? any ReplicaSet)
+        #expect(set.pendingKeys == ["trusted.afr.replica2-client-0", "trusted.afr.replica2-client-1"])
+        #expect(set.replicas.map { $0.localBrick?.brickDirectory } == [nil, "/bricks/r2-2"])
+        #expect(set.replicas.map(\.shownBrick) == ["127.1.1.1:/bricks/r2-1", "127.1.1.2:/bricks/r2-2"])
+        #expect(set.replicas.map(\.isBrickServedHere) == [false, false])
+    }
+
+    @Test func `direct is for targets that are here, and can be left out`() throws {
+        let elsewhere = try served("replica2", .named("replica2-client-1"), here: ["127.1.1.1:/bricks/r2-1"])
+        #expect(!elsewhere.volumes.contains { $0.type == "performance/direct" })
+        let request = BypassRequest(.named("replica2-client-1"), isDirect: false)
+        let off = try ServedVolfile(try ServedVolfileTests.fetched("replica2"), bypass: request) { _ in true }.volfile
+        #expect(off == elsewhere)
+    }
+
     private static let bricks =
         "replica2-client-0 (127.1.1.1:/bricks/r2-1), replica2-client-1 (127.1.1.2:/bricks/r2-2)"
 

@@ -102,4 +102,15 @@ import Translators
         #expect(throws: VolfileError.self) { try ServedVolfile.replicaSets(of: try Self.fetched("arbiter")) }
         #expect(try ServedVolfile.replicaSets(of: try Self.fetched("single")).isEmpty)
     }
+
+    @Test func `healers reach the data of every brick that is here in its directory`() throws {
+        let here = ["distributed-client-1", "distributed-client-2"]
+        let sets = try ServedVolfile.replicaSets(of: try Self.fetched("distributed")) { here.contains($0.volume) }
+        for (number, set) in sets.enumerated() {
+            let direct = set.volumes.filter { $0.type == "performance/direct" }
+            #expect(direct.map(\.name) == [here[number]])
+            #expect(set.top.subvolumes == [0, 1].map { "distributed-client-\(2 * number + $0)" })
+            #expect(set.unused.isEmpty)
+        }
+    }
 }

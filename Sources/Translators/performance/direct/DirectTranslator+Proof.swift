@@ -5,7 +5,8 @@ import TranslatorCore
 extension DirectTranslator {
     /// An xattr of the brick's root with a random value, set over the wire and looked for in the directory. Volume-ids
     /// tell bricks of other volumes apart, this another brick of the same volume, or a path that means something else
-    /// in the namespace of the brick's process. Always the same name, so that one that was left over goes with the next.
+    /// in the namespace of the brick's process. Always the same name, so that one that was left over goes with the
+    /// next.
     static let proofKey = "trusted.bypass.direct"
     /// Another mount that proves at the same time takes away what this one has set.
     private static let attemptsMax = 8
