@@ -252,8 +252,9 @@ class GlusterVolume:
 
     def finished_heals(self, name):
         """What the healer did for a file, from its start on, oldest first."""
+        gfid = str(uuid.UUID(bytes=os.getxattr(os.path.join(self.bricks[0], name), "trusted.gfid")))
         status = json.loads(self.healctl("status", "--json").stdout)
-        return [heal for volume in status["volumes"] for heal in volume["history"] if (heal["path"] or "").endswith(name)]
+        return [heal for volume in status["volumes"] for heal in volume["history"] if heal["gfid"] == gfid]
 
     # What there is to see.
 
