@@ -36,7 +36,8 @@ struct GraphSource: Sendable {
                 self.place = .cluster(VolfileSource(volume, environment: environment))
             } catch { throw DaemonFailure(error) }
         }
-        let forBypass = ["target", "direct"].filter(options.process.isSet) + options.bypass.keys.sorted()
+        let given = [("target", options.process.isSet("target")), ("direct", !options.process.flag("direct"))]
+        let forBypass = given.filter(\.1).map(\.0) + options.bypass.keys.sorted()
         if let first = forBypass.first, !options.process.flag("bypass") {
             throw DaemonFailure(
                 .configuration, "-o \(first) is for -o bypass of HOST:/VOLUME: give both, or none of them")
