@@ -344,6 +344,38 @@ import TranslatorTesting
         }
     }
 
+    @Test func `times that are changed while a file is healed stay changed`() async throws {
+        // Method: the lock of metadata changes is held, so that the heal must wait for it; the sink gets the times first.
+        let bench = try await HealBench(content: [Self.base, Self.base])
+        bench.epoch([(0, pattern(100, seed: 5))])
+        let writer = try bench.replicas.connect(environment: GraphEnvironment(time: bench.clock, log: .silent))
+        let frame = Frame(caller: .root), inode = Inode(gfid: bench.file, type: .regular)
+        func lock(_ command: LockCommand) async throws {
+            for replica in writer.replicaSet.replicas {
+                _ = try await replica.inodelk(
+                    InodelkRequest(
+                        .inode(inode), domain: bench.replicas.lockDomain, command: command, range: .metadata),
+                    in: frame)
+            }
+        }
+        try await lock(.tryAcquire)
+        async let report = bench.heal()
+        #expect(
+            await soon {
+                bench.client.recorder(1).steps.contains {
+                    $0.fop == .inodelk && $0.arguments.contains("start=\(LockRange.metadata.start)")
+                }
+            })
+        var changed = Iatt()
+        changed.mtime = Timestamp(seconds: 1_000_000_000, nanoseconds: 5)
+        for replica in writer.replicaSet.replicas.reversed() {
+            _ = try await replica.setattr(SetattrRequest(.inode(inode), iatt: changed, valid: .times), in: frame)
+        }
+        try await lock(.release)
+        #expect(await report.outcome == .healed(isAll: true))
+        for brick in bench.replicas.bricks { #expect(brick.iatt(bench.file)?.mtime == changed.mtime) }
+    }
+
     @Test func `each lock of a heal, each window's too, has an owner of its own`() async throws {
         let bench = try await HealBench(content: [Self.base, Self.base])
         bench.epoch((0..<40).map { ($0 * 16_384, pattern(100, seed: 5)) })
@@ -351,7 +383,7 @@ import TranslatorTesting
         let asked = bench.client.recorder(1).steps.filter {
             $0.fop == .inodelk && $0.arguments.contains("tryAcquire") && $0.ended == nil
         }
-        #expect(asked.count == 4 + 2, "self-heal, inspection, mark, windows of 32 pieces and 8, inspection")
+        #expect(asked.count == 4 + 3, "self-heal, inspection, mark, windows of 32 pieces and 8, inspection, times")
         #expect(Set(asked.map(\.lockOwner)).count == asked.count)
         // Whole blocks, from the first piece to the last.
         for (start, length) in [(0, 31 * 16_384 + 4_096), (32 * 16_384, 7 * 16_384 + 4_096)] {

@@ -26,13 +26,27 @@ struct HealClearing: Sendable {
         }
         for (replica, error) in attempt.failed where sinks.contains(replica) { copy.drop(replica, error) }
         do throws(FopError) {
-            try await copy.restoreTimes(on: copy.alive(sinks))
+            try await restoreTimes()
             report = await takeOff(report)
         } catch {
             report = failed(report, plan.source, error)
         }
         await attempt.lock.release(of: replicas)
         return await makeLasting(report)
+    }
+
+    /// Under the lock of metadata changes: a utimes(2) meanwhile could reach the sinks after the source's times were read,
+    /// and would be undone there.
+    private func restoreTimes() async throws(FopError) {
+        let attempt = await HealLock(inode, domain: replicas.locks.data, range: .metadata)
+            .acquired(on: [plan.source] + copy.alive(sinks), of: replicas)
+        for (replica, error) in attempt.failed where replica != plan.source { copy.drop(replica, error) }
+        var failure = attempt.failed[plan.source]
+        if failure == nil {
+            do throws(FopError) { try await copy.restoreTimes(on: copy.alive(sinks)) } catch { failure = error }
+        }
+        await attempt.lock.release(of: replicas)
+        if let failure { throw failure }
     }
 
     /// A power cut must not bring back an accusation that is gone: meanwhile somebody may have written to the accused
