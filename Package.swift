@@ -194,8 +194,8 @@ let package = Package(
         .testTarget(
             name: "MountTests",
             dependencies: [
-                "volmount", "FuseMount", "FuseProtocol", "Translators", "TranslatorCore", "TranslatorTesting", "CPosix",
-                "DaemonProcess",
+                "volmount", "FuseMount", "FuseProtocol", "HealTransport", "Translators", "TranslatorCore",
+                "TranslatorTesting", "CPosix", "DaemonProcess",
             ],
             swiftSettings: swift),
         // Against GlusterFS's own brick process.

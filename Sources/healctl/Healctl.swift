@@ -20,7 +20,7 @@ import HealTransport
         version: "0.1.0",
         subcommands: [
             StatusCommand.self, InfoCommand.self, QueueCommand.self, HealCommand.self, WaitCommand.self,
-            EventsCommand.self,
+            EventsCommand.self, KeygenCommand.self,
         ], defaultSubcommand: nil)
 
     /// May stand before the subcommand or behind it.

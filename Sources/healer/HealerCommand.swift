@@ -3,6 +3,7 @@ import CLastWords
 import CPosix
 import DaemonProcess
 import Glibc
+import HealTransport
 import Logging
 import TranslatorCore
 
@@ -26,6 +27,15 @@ struct HealerCommand: AsyncParsableCommand {
     @Option(
         help: "Where sockets and statedumps are; by default /run/volmount, or $XDG_RUNTIME_DIR/volmount without root.")
     var runtimeDir: String?
+    @Option(
+        help: ArgumentHelp(
+            "Hear bypass mounts on other hosts, too: a file with a line for each, tcp://HOST:PORT as its option listen has it, and its public key; a second key while keys are changed.",
+            valueName: "file"))
+    var writers: String?
+    @Option(
+        help: ArgumentHelp(
+            "The healer's own secret key for them; healctl keygen makes one.", valueName: "file"))
+    var curveKey: String?
     @Option(
         name: .short,
         help: ArgumentHelp("An option, over what the volfile says; may be given again.", valueName: "name=value"))
@@ -62,6 +72,21 @@ struct HealerCommand: AsyncParsableCommand {
                 : "give --volume or --volfile, not both")
     }
 
+    /// The mounts on other hosts that it hears.
+    private func remotes() throws(DaemonFailure) -> [WriterLink] {
+        guard let writers else {
+            guard curveKey == nil else {
+                throw DaemonFailure(.configuration, "--curve-key is for --writers: give both, or none of them")
+            }
+            return []
+        }
+        do throws(TransportError) {
+            return try WriterLink.writers(in: writers, secretKeyFile: curveKey)
+        } catch {
+            throw DaemonFailure(.configuration, "--writers: \(error)")
+        }
+    }
+
     func run() async throws {
         last_words_on("healer", 2)
         do throws(DaemonFailure) {
@@ -78,6 +103,7 @@ struct HealerCommand: AsyncParsableCommand {
         guard let level = LogLevel.allCases.first(where: { "\($0)" == logLevel }) else {
             throw DaemonFailure(.configuration, "--log-level cannot be \"\(logLevel)\"")
         }
+        let remotes = try remotes()
         if printConfig || checkConfig {
             let description = try VolumeDescription(
                 volfile: volfile, volume: volume, volumeName: volumeName, commandLine: options,
@@ -96,7 +122,7 @@ struct HealerCommand: AsyncParsableCommand {
         do throws(DaemonFailure) {
             try await HealingService(
                 volfile: volfile, volume: volume, volumeName: volumeName, commandLine: options,
-                runtimeBase: runtimeDir, log: log,
+                runtimeBase: runtimeDir, remotes: remotes, log: log,
                 reopenLog: { file.reopen() }
             ).run()
         } catch {

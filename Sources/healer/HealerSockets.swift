@@ -16,7 +16,10 @@ final class HealerSockets: Sendable {
     private let subscriber: RecordSubscriber
     private let control: ControlServer
 
-    init(volume: String, id: Gfid, base: String?, parts: [HealedPart], log: Log) throws(TransportError) {
+    /// `remotes`: writers on other hosts.
+    init(
+        volume: String, id: Gfid, base: String?, remotes: [WriterLink], parts: [HealedPart], log: Log
+    ) throws(TransportError) {
         (self.volume, self.parts) = (volume, parts)
         directory = try RuntimeDirectory(volume: id, base: base)
         try directory.create()
@@ -26,14 +29,16 @@ final class HealerSockets: Sendable {
             log.write(.warning, volume: volume) { error.description }
             boot = .none
         }
-        let publisher = try HealerPublisher(directory: directory, healer: healer)
+        let publisher = try HealerPublisher(directory: directory, healer: healer, remotes: remotes)
         self.publisher = publisher
         let healer = healer
         journals = parts.map {
             $0.attach(volume: volume, id: id, healer: healer, boot: boot, publisher: publisher, log: log)
         }
+        var listening = RecordSubscriber.Options()
+        listening.remotes = remotes
         do throws(TransportError) {
-            subscriber = try RecordSubscriber(directory: directory, log: log) { event in
+            subscriber = try RecordSubscriber(directory: directory, options: listening, log: log) { event in
                 HealerSockets.hear(event, parts)
             }
         } catch {

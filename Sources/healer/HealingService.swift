@@ -14,6 +14,8 @@ struct HealingService: Sendable {
     let volumeName: String?
     let commandLine: [(name: String, text: String)]
     let runtimeBase: String?
+    /// Writers on other hosts.
+    let remotes: [WriterLink]
     let log: Log
     let reopenLog: @Sendable () -> Void
 
@@ -66,7 +68,8 @@ struct HealingService: Sendable {
     ) async throws(DaemonFailure) {
         let sockets: HealerSockets
         do throws(TransportError) {
-            sockets = try HealerSockets(volume: volume, id: id, base: runtimeBase, parts: parts, log: log)
+            sockets = try HealerSockets(
+                volume: volume, id: id, base: runtimeBase, remotes: remotes, parts: parts, log: log)
         } catch {
             throw DaemonFailure(.startUp, error.description)
         }

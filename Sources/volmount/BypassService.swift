@@ -11,15 +11,21 @@ struct BypassService {
 
     /// Hands every bypass translator of `graph` its observer: after the bricks have started, before the first file is
     /// opened. A translator whose journal cannot be had, or whose endpoint is in use, is a failure to start.
-    init(_ graph: Graph, runtimeDirectory: String, log: Log) throws(DaemonFailure) {
+    /// `link`: where healers on other hosts find it.
+    init(_ graph: Graph, runtimeDirectory: String, link: WriterLink?, log: Log) throws(DaemonFailure) {
+        let bypasses = graph.translators.compactMap { $0 as? BypassTranslator }
+        guard link == nil || bypasses.count == 1 else {
+            throw DaemonFailure(
+                .configuration,
+                "-o listen is for a volume with one features/bypass, and \"\(graph.top.name)\" has \(bypasses.count)")
+        }
         let sets = graph.translators.filter { $0 is any ReplicaSet }
         var publishers: [RecordPublisher] = []
-        for translator in graph.translators {
-            guard let bypass = translator as? BypassTranslator else { continue }
+        for bypass in bypasses {
             let position = sets.firstIndex { $0 === bypass.subvolume } ?? 0
             do throws(DaemonFailure) {
                 publishers.append(
-                    try Self.publisher(for: bypass, replicaSet: UInt16(position), runtimeDirectory, log))
+                    try Self.publisher(for: bypass, replicaSet: UInt16(position), runtimeDirectory, link, log))
             } catch {
                 publishers.forEach { $0.close() }
                 throw error
@@ -32,7 +38,7 @@ struct BypassService {
     func stop() { publishers.forEach { $0.close() } }
 
     private static func publisher(
-        for bypass: BypassTranslator, replicaSet: UInt16, _ runtimeDirectory: String, _ log: Log
+        for bypass: BypassTranslator, replicaSet: UInt16, _ runtimeDirectory: String, _ link: WriterLink?, _ log: Log
     ) throws(DaemonFailure) -> RecordPublisher {
         guard let set = bypass.subvolume as? any ReplicaSet, let volume = set.volumeID else {
             throw DaemonFailure(
@@ -48,8 +54,10 @@ struct BypassService {
             if let brick { journal = try JournalWriter(brick: brick.brickDirectory, identity: identity, log: log) }
             let directory = try RuntimeDirectory(volume: volume, base: runtimeDirectory)
             directory.removeStaleSockets()
+            var options = RecordPublisher.Options()
+            options.link = link
             let publisher = try RecordPublisher(
-                identity: identity, journal: journal, directory: directory, log: log
+                identity: identity, journal: journal, directory: directory, options: options, log: log
             ) { [weak bypass] confirmation in
                 bypass?.confirmed(
                     gfid: confirmation.gfid, generation: confirmation.generation, replica: Int(confirmation.sink))

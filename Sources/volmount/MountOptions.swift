@@ -40,6 +40,18 @@ struct MountOptions: Sendable {
             "backup-volfile-servers", default: nil,
             "Further hosts that are asked for the volume HOST:/VOLUME, in order and separated by colons."),
         .integer("server-port", default: 24007, in: 1...65_535, "Where glusterd listens on these hosts."),
+        .text(
+            "listen", default: nil,
+            "With bypass: tcp://ADDRESS:PORT, where healers on other hosts hear what was written; an address of this machine, or 0.0.0.0 for all. The two ports behind PORT are used too. Without it only healers of this machine do."
+        ),
+        .path(
+            "curve-key", default: nil,
+            "With listen: the file with this mount's own secret key; healctl keygen makes one. Only loopback can do without."
+        ),
+        .path(
+            "healer-keys", default: nil,
+            "With listen: the file with the public key of the healers that are let in, and a second one while keys are changed."
+        ),
     ]
 
     /// `texts`: what followed each `-o`. `long`: process options given by themselves, which win.

@@ -21,6 +21,7 @@ struct Serving {
     func run(ready: () -> Void) async throws(DaemonFailure) {
         // Before the mount: a signal that came earlier would leave a dead mount point.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup, .sigusr1)
+        let link = try options.link()
         let environment = GraphEnvironment(log: log)
         let source = try GraphSource(place, options: options, isDebugging: isDebugging, environment: environment)
         defer { source.close() }
@@ -42,7 +43,7 @@ struct Serving {
         }
         let bypass: BypassService
         do throws(DaemonFailure) {
-            bypass = try BypassService(graph, runtimeDirectory: runtimeDirectory, log: log)
+            bypass = try BypassService(graph, runtimeDirectory: runtimeDirectory, link: link, log: log)
         } catch {
             await lease.giveBack()
             await graph.stop()

@@ -61,7 +61,7 @@ private final class HotPath {
             """
         graph = try Graph.fromText(text, extra: [AllocationMeter.self])
         try await graph.start()
-        service = try BypassService(graph, runtimeDirectory: scratch.path, log: .silent)
+        service = try BypassService(graph, runtimeDirectory: scratch.path, link: nil, log: .silent)
         mount = FuseMount(graph, settings: FuseMountSettings())
         try await mount.mount(on: directory)
     }

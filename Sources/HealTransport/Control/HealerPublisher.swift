@@ -18,18 +18,16 @@ public final class HealerPublisher: Sendable {
     private let wakeup = Wakeup()
     private let thread = Mutex<ServiceThread?>(nil)
 
-    /// Binds `<healer id>.confirm` in the runtime directory, or `endpoint`. Throws when it is in use.
-    public init(
-        directory: RuntimeDirectory, healer: Gfid, endpoint: Endpoint? = nil, security: SocketSecurity = .none
-    ) throws(TransportError) {
+    /// Binds `<healer id>.confirm` in the runtime directory, and connects to writers on other hosts. Throws when it is
+    /// in use.
+    public init(directory: RuntimeDirectory, healer: Gfid, remotes: [WriterLink] = []) throws(TransportError) {
         volume = directory.volume
         try directory.create()
         // XPUB, because it greets: then a listener knows that it will miss nothing from now on.
         let socket = ZMQSocket(.xpub, messageBytesMax: 1_024, queueMax: Self.queueMax)
         socket.set(ZMQ_XPUB_WELCOME_MSG, bytes: HealerTopic.events(of: directory.volume))
-        let place: Endpoint
-        if let endpoint { place = endpoint } else { place = try directory.endpoint(healer, .confirm) }
-        try socket.bind(place, security: security)
+        try socket.bind(directory.endpoint(healer, .confirm))
+        for remote in remotes { try socket.connect(remote.address.confirmations, security: remote.security) }
         thread.withLock { $0 = ServiceThread(name: "confirm") { [self] in run(socket) } }
     }
 

@@ -48,7 +48,7 @@ final class RecordEar: @unchecked Sendable {
         var remotes: [ZMQSocket] = []
         for remote in owner.options.remotes {
             let socket = Self.makeSocket(owner)
-            try socket.connect(remote.records, security: remote.security)
+            try socket.connect(remote.address.records, security: remote.security)
             remotes.append(socket)
         }
         self.remotes = remotes
@@ -217,7 +217,8 @@ final class RecordEar: @unchecked Sendable {
     private func ask(_ writer: Gfid, _ byte: UInt8, from: UInt64, _ answer: @escaping (ReplayReply?) -> Void) {
         let route: (endpoint: Endpoint, security: SocketSecurity)?
         if let remote = writers[writer]?.remote {
-            route = (owner.options.remotes[remote].replay, owner.options.remotes[remote].security)
+            let link = owner.options.remotes[remote]
+            route = (link.address.replay, link.security)
         } else {
             route = (try? owner.directory.endpoint(writer, .replay)).map { ($0, .none) }
         }

@@ -13,17 +13,18 @@ extension RecordPublisher {
 
     func makeStream(_ directory: RuntimeDirectory) throws(TransportError) -> ZMQSocket {
         let stream = ZMQSocket(.pub, messageBytesMax: WriteRecord.heartbeatBytes, queueMax: Self.streamQueueMax)
-        try bind(stream, at: options.records, directory, .records)
+        try bind(stream, directory, .records, \.records)
         return stream
     }
 
-    /// Where it was told to be, or where healers look for it.
+    /// Where healers of this machine look for it, and then where those of others do: a socket's keys count for what is
+    /// bound after they were set (zmq_setsockopt(3)).
     private func bind(
-        _ socket: ZMQSocket, at given: Endpoint?, _ directory: RuntimeDirectory, _ role: RuntimeDirectory.Role
+        _ socket: ZMQSocket, _ directory: RuntimeDirectory, _ role: RuntimeDirectory.Role,
+        _ port: KeyPath<WriterAddress, Endpoint>
     ) throws(TransportError) {
-        let place: Endpoint
-        if let given { place = given } else { place = try directory.endpoint(identity.writer, role) }
-        try socket.bind(place, security: options.serverSecurity)
+        try socket.bind(directory.endpoint(identity.writer, role))
+        if let link = options.link { try socket.bind(link.address[keyPath: port], security: link.security) }
     }
 
     func publish(on stream: ZMQSocket) {
@@ -97,20 +98,32 @@ extension RecordPublisher {
 /// The listening thread: answers replays and hears confirmations.
 extension RecordPublisher {
     struct Listener: Sendable {
-        let replay: ZMQSocket, confirmations: ZMQSocket
+        let replay: ZMQSocket
+        let confirmations: ZMQSocket
+        /// Hears healers on other hosts; with keys, which the one above must not have.
+        let remoteConfirmations: ZMQSocket?
         let directory: RuntimeDirectory
         let watch: DirectoryWatch
     }
 
     func makeListener(_ directory: RuntimeDirectory) throws(TransportError) -> Listener {
         let replay = ZMQSocket(.router, messageBytesMax: 1_024)
-        try bind(replay, at: options.replay, directory, .replay)
-        let confirmations = ZMQSocket(.sub, messageBytesMax: HealConfirmation.encodedBytes, queueMax: 100_000)
-        confirmations.subscribe(HealerTopic.confirmations(of: identity.volume))
-        for endpoint in options.confirmations { try confirmations.connect(endpoint, security: options.clientSecurity) }
+        try bind(replay, directory, .replay, \.replay)
+        var remote: ZMQSocket?
+        if let link = options.link {
+            let socket = makeEar()
+            try socket.bind(link.address.confirmations, security: link.security)
+            remote = socket
+        }
         return Listener(
-            replay: replay, confirmations: confirmations, directory: directory,
+            replay: replay, confirmations: makeEar(), remoteConfirmations: remote, directory: directory,
             watch: try DirectoryWatch(directory.path))
+    }
+
+    private func makeEar() -> ZMQSocket {
+        let socket = ZMQSocket(.sub, messageBytesMax: HealConfirmation.encodedBytes, queueMax: 100_000)
+        socket.subscribe(HealerTopic.confirmations(of: identity.volume))
+        return socket
     }
 
     func listen(_ listener: Listener) {
@@ -129,6 +142,7 @@ extension RecordPublisher {
         }
         listener.replay.close()
         listener.confirmations.close()
+        listener.remoteConfirmations?.close()
     }
 
     private func connect(_ healer: Gfid, _ listener: Listener) {
@@ -141,8 +155,9 @@ extension RecordPublisher {
 
     /// Waits, and answers what is there. A second at most: then the directory is looked at again.
     private func serve(_ listener: Listener) {
+        let ears = [listener.confirmations, listener.remoteConfirmations].compactMap(\.self)
         ZMQPoll.wait(
-            sockets: [listener.replay, listener.confirmations],
+            sockets: [listener.replay] + ears,
             descriptors: [listener.watch.descriptor, listenWakeup.descriptor], timeout: .seconds(1))
         listenWakeup.drain()
         while let frames = listener.replay.receiveFrames(framesMax: 2) {
@@ -152,7 +167,11 @@ extension RecordPublisher {
             listener.replay.send(frames[0], more: true)
             listener.replay.send(reply(to: request).encoded)
         }
-        while let message = listener.confirmations.receive({ Array($0) }) {
+        for ear in ears { hear(ear) }
+    }
+
+    private func hear(_ ear: ZMQSocket) {
+        while let message = ear.receive({ Array($0) }) {
             guard let confirmation = try? HealConfirmation(decoding: message),
                 confirmation.replicaSet == identity.replicaSet,
                 confirmation.target == identity.target

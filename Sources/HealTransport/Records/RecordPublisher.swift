@@ -15,12 +15,8 @@ public final class RecordPublisher: Sendable {
         /// Records kept for replay (48 bytes each).
         public var replayMax = 262_144
         public var heartbeatInterval = Duration.seconds(1)
-        /// Nil: a socket file in the runtime directory.
-        public var records: Endpoint?, replay: Endpoint?
-        /// Healers' confirmations beside those in the runtime directory.
-        public var confirmations: [Endpoint] = []
-        /// For what we bind, and for `confirmations`.
-        public var serverSecurity = SocketSecurity.none, clientSecurity = SocketSecurity.none
+        /// For healers on other hosts, beside the socket files in the runtime directory.
+        public var link: WriterLink?
 
         public init() {}
     }

@@ -21,20 +21,12 @@ public enum RecordEvent: Sendable {
 ///
 /// All events come from one thread of this class, one at a time; it must not be held up for long.
 public final class RecordSubscriber: Sendable {
-    /// A writer on another host.
-    public struct RemoteWriter: Sendable {
-        public var records: Endpoint, replay: Endpoint
-        public var security: SocketSecurity
-        public init(records: Endpoint, replay: Endpoint, security: SocketSecurity) {
-            (self.records, self.replay, self.security) = (records, replay, security)
-        }
-    }
-
     /// What a subscriber listens to, and how long it waits.
     public struct Options: Sendable {
         /// First gfid bytes that this healer looks after, when several share a volume.
         public var share: ClosedRange<UInt8> = 0...255
-        public var remotes: [RemoteWriter] = []
+        /// Writers on other hosts.
+        public var remotes: [WriterLink] = []
         /// After which a writer counts as silent: three heartbeats.
         public var silence = Duration.seconds(3)
         /// How long to wait for a replay, and how often to ask.

@@ -25,6 +25,14 @@ public struct CurveKey: Hashable, Sendable {
         }
     }
 
+    /// The public key that belongs to this secret one (zmq_curve_public(3)).
+    public var publicHalf: CurveKey {
+        var text = [CChar](repeating: 0, count: 41)
+        let failed = zmq_curve_public(&text, z85)
+        precondition(failed == 0, "libzmq has no CURVE: \(String(cString: zmq_strerror(zmq_errno())))")
+        return try! CurveKey(z85: String(decoding: text.prefix(40).map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    }
+
     public static func makePair() -> (publicKey: CurveKey, secretKey: CurveKey) {
         var publicText = [CChar](repeating: 0, count: 41), secretText = publicText
         let failed = zmq_curve_keypair(&publicText, &secretText)

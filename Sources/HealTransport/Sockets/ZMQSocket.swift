@@ -15,6 +15,10 @@ final class ZMQSocket: @unchecked Sendable {
     /// Kept while the socket may ask who is admitted.
     private var guests: CurveGuests?
 
+    /// A MESSAGE command's name, nonce, flags and box (ZeroMQ RFC 26). A peer that sends one byte too many is not
+    /// connected to again.
+    private static let curveBytes = 8 + 8 + 1 + 16
+
     enum Kind {
         case pub, xpub, sub, router, dealer, rep
         fileprivate var code: Int32 {
@@ -42,8 +46,9 @@ final class ZMQSocket: @unchecked Sendable {
         set(ZMQ_RCVHWM, Int32(queueMax))
         set(ZMQ_RECONNECT_IVL, 10)
         set(ZMQ_RECONNECT_IVL_MAX, 1_000)
-        // libzmq counts the messages of a CURVE handshake, of up to some 600 bytes, too.
-        withUnsafeBytes(of: Int64(max(messageBytesMax, 1_024))) { set(ZMQ_MAXMSGSIZE, bytes: Array($0)) }
+        // libzmq counts what CURVE adds to a message, and the messages of its handshake, of up to some 600 bytes, too.
+        let bytesMax = max(messageBytesMax + Self.curveBytes, 1_024)
+        withUnsafeBytes(of: Int64(bytesMax)) { set(ZMQ_MAXMSGSIZE, bytes: Array($0)) }
         set(ZMQ_IPV6, 1)
     }
     deinit { close() }

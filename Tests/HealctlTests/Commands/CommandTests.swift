@@ -41,6 +41,17 @@ import TranslatorTesting
         var requests: [ControlRequest] { asked.withLock { $0.filter { $0 != .status } } }
     }
 
+    @Test func `keygen makes a pair once, the secret for its owner alone`() async throws {
+        let scratch = TemporaryDirectory("bk"), path = scratch.appending("key")
+        let first = try await Run(["keygen", path], at: scratch.path).done()
+        #expect(first.code == 0)
+        #expect(try KeyFile.publicKeys(in: "\(path).pub").map { "\($0.z85)\n" } == [first.out])
+        #expect("\(try KeyFile.secretKey(in: path).publicHalf.z85)\n" == first.out)
+        let second = try await Run(["keygen", path], at: scratch.path).done()
+        #expect(second.code == 1)
+        #expect(second.err == "healctl: cannot make \(path): File exists\n")
+    }
+
     @Test func `status answers, and with check its exit code tells the state`() async throws {
         let healer = try Healer(Example.clean)
         defer { healer.stop() }
