@@ -1,11 +1,13 @@
 # make demo     see it work: two bricks, a mount with bypass, a healer, a real workload, a comparison of both bricks
+# make demo-netns    the same on several hosts, namespaces of this machine with real GlusterFS; a brick's network is pulled
+# make demo-cluster  the same on several hosts, containers of Docker
 # make test     everything that CI runs
 # make build    the three commands, optimised, in .build/release
 # make man      their manual pages, in .build/man
 # make install  commands, manual pages, completions and example volfiles below PREFIX (/usr/local); DESTDIR for packages
 # make bench    the ratios of DESIGN's budget, measured side by side
 # make soak     kill -9 under load, forty times
-.PHONY: demo test build bench man install clean soak
+.PHONY: demo demo-netns demo-cluster test build bench man install clean soak
 
 PREFIX ?= /usr/local
 BUILD ?= .build/release
@@ -18,6 +20,12 @@ build:
 
 demo:
 	scripts/demo
+
+demo-netns:
+	scripts/demo-netns
+
+demo-cluster:
+	scripts/demo-cluster
 
 test:
 	scripts/setup test

@@ -13,7 +13,7 @@ import time
 import uuid
 from xml.etree import ElementTree
 
-from testbed import (REPOSITORY, Complaint, TestbedError, check_scratch, differing, expect, objects_of, pending_on,
+from testbed import (REPOSITORY, Complaint, TestbedError, check_scratch, differences_between, expect, pending_on,
                      wait_until)
 
 BYTES_NEEDED = 512 << 20
@@ -25,13 +25,34 @@ def inside_own_namespaces():
     """
     if "--inside" in sys.argv:
         return
-    missing = [program for program in ("glusterd", "glusterfsd", "gluster", "unshare", "ip") if not shutil.which(program)]
+    missing = what_is_missing()
     if missing:
-        print("left out: there is no %s; install glusterfs-server and iproute2" % ", ".join(missing))
+        print("left out: " + missing)
         sys.exit(0)
-    script = os.path.abspath(sys.argv[0])
-    sys.exit(subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--propagation", "private", sys.executable, script, "--inside",
-                             *sys.argv[1:]]).returncode)
+    sys.exit(run_in_own_namespaces(sys.argv[1:]))
+
+
+def what_is_missing():
+    """One sentence for what clusters of this machine alone need and it has not, or None."""
+    missing = [program for program in ("glusterd", "glusterfsd", "gluster", "unshare", "nsenter", "ip") if not shutil.which(program)]
+    return "there is no %s; install glusterfs-server and iproute2" % ", ".join(missing) if missing else None
+
+
+def run_in_own_namespaces(arguments):
+    """Runs this script with --inside in namespaces of its own; its exit code. It is process 1 there: when it ends, so does
+    everything it started. Who asks this process to end asks that one.
+    """
+    unsharing = subprocess.Popen(
+        ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", sys.executable,
+         os.path.abspath(sys.argv[0]), "--inside", *arguments], start_new_session=True)
+
+    def pass_on(number, _):
+        with open("/proc/%d/task/%d/children" % (unsharing.pid, unsharing.pid)) as children:
+            for child in children.read().split():
+                os.kill(int(child), number)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, pass_on)
+    return unsharing.wait()
 
 
 def is_gone(process):
@@ -97,6 +118,13 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def brick_processes(status):
+    """{HOST:/DIRECTORY: process} of the bricks that take connections, in what `volume status --xml` says."""
+    return {"%s:%s" % (node.findtext("hostname"), node.findtext("path")): int(node.findtext("pid"))
+            for node in ElementTree.fromstring(status).iter("node")
+            if node.findtext("status") == "1" and node.findtext("port").isdigit()}
+
+
 class GlusterVolume:
     """A volume with its brick directories, and mounts of it, ours and genuine ones."""
 
@@ -118,11 +146,7 @@ class GlusterVolume:
 
     def brick_process(self, number):
         """The process of a brick that takes connections, as glusterd knows it; None while there is none."""
-        status = ElementTree.fromstring(self.cluster.gluster("volume", "status", self.name, "--xml"))
-        for node in status.iter("node"):
-            if node.findtext("path") == self.bricks[number] and node.findtext("status") == "1" and node.findtext("port").isdigit():
-                return int(node.findtext("pid"))
-        return None
+        return brick_processes(self.cluster.gluster("volume", "status", self.name, "--xml")).get(self.places[number])
 
     def kill_brick(self, number):
         process = self.brick_process(number)
@@ -304,15 +328,7 @@ class GlusterVolume:
 
     def differences(self, bricks=None, with_holes=True):
         """Sentences about everything in which bricks differ from the first of them. `with_holes`: holes are the same, too."""
-        first, *others = bricks or self.bricks
-        found = []
-        for other in others:
-            here, there = objects_of(first), objects_of(other)
-            found += ["%s is on one brick only" % path for path in sorted(set(here) ^ set(there))]
-            for path in sorted(set(here) & set(there)):
-                found += ["%s %s" % (path, what) for what in differing(os.path.join(first, path), os.path.join(other, path))
-                          if with_holes or not what.startswith(("holes", "room on the disk"))]
-        return found
+        return differences_between(bricks or self.bricks, forgiven=() if with_holes else ("holes", "room on the disk"))
 
     def stop(self):
         for path in self.mounts:

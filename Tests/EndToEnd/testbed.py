@@ -243,25 +243,36 @@ class Testbed:
 
     def epochs(self, path, sink=1):
         """(opened, healed) of the file against a sink, as the target's xattr has it."""
-        try:
-            value = os.getxattr(os.path.join(self.bricks[0], path), "trusted.afr.bypass.%s-client-%d" % (self.volume, sink))
-        except OSError as error:
-            if error.errno == errno.ENODATA:
-                return (0, 0)
-            raise
-        return struct.unpack(">3i", value)[:2]
+        return epochs_of(os.path.join(self.bricks[0], path), "%s-client-%d" % (self.volume, sink))
 
     def compare_bricks(self, excluded=()):
-        """Sentences about everything in which the other bricks differ from the first; none when they are equal."""
-        differences = []
-        first = [path for path in objects_of(self.bricks[0]) if path not in excluded]
-        for brick in self.bricks[1:]:
-            other = [path for path in objects_of(brick) if path not in excluded]
-            for path in sorted(set(first) ^ set(other)):
-                differences.append("%s: only on %s" % (path, self.bricks[0] if path in first else brick))
-            for path in sorted(set(first) & set(other)):
-                differences += ["%s: %s" % (path, what) for what in differing(os.path.join(self.bricks[0], path), os.path.join(brick, path))]
-        return differences
+        return differences_between(self.bricks, excluded)
+
+
+def differences_between(bricks, excluded=(), forgiven=()):
+    """Sentences about everything in which the other bricks differ from the first; none when they are equal. `forgiven`: how
+    sentences begin that are left out.
+    """
+    differences = []
+    first = [path for path in objects_of(bricks[0]) if path not in excluded]
+    for brick in bricks[1:]:
+        other = [path for path in objects_of(brick) if path not in excluded]
+        for path in sorted(set(first) ^ set(other)):
+            differences.append("%s: only on %s" % (path, bricks[0] if path in first else brick))
+        for path in sorted(set(first) & set(other)):
+            differences += ["%s: %s" % (path, what) for what in differing(os.path.join(bricks[0], path), os.path.join(brick, path))
+                            if not what.startswith(tuple(forgiven))]
+    return differences
+
+
+def epochs_of(path, replica):
+    """(opened, healed) of a file on the bypass target's brick, against another replica by its volume's name."""
+    try:
+        return struct.unpack(">3i", os.getxattr(path, "trusted.afr.bypass." + replica))[:2]
+    except OSError as error:
+        if error.errno == errno.ENODATA:
+            return (0, 0)
+        raise
 
 
 def xattrs_of(path):
@@ -290,9 +301,14 @@ def differing(a, b):
         elif digest(a) != digest(b):
             yield "content differs, first at byte %d" % first_difference(a, b)
         elif data_map(a) != data_map(b):
-            yield "holes differ: data at %s on one, %s on the other" % (data_map(a)[:4], data_map(b)[:4])
+            yield "holes differ: data at %s on one, %s on the other" % only_in_one(data_map(a), data_map(b))
         elif room(a) != room(b):
-            yield "room on the disk differs: %s on one, %s on the other" % (room(a)[:4], room(b)[:4])
+            yield "room on the disk differs: %s on one, %s on the other" % only_in_one(room(a), room(b))
+
+
+def only_in_one(a, b):
+    """The first pieces of two maps that the other has not."""
+    return sorted(set(a) - set(b))[:4], sorted(set(b) - set(a))[:4]
 
 
 def digest(path):
