@@ -345,7 +345,7 @@ import TranslatorTesting
     }
 
     @Test func `times that are changed while a file is healed stay changed`() async throws {
-        // Method: the lock of metadata changes is held, so that the heal must wait for it; the sink gets the times first.
+        // Method: the lock of metadata changes is held, so that the heal waits for it; the sink gets the times first.
         let bench = try await HealBench(content: [Self.base, Self.base])
         bench.epoch([(0, pattern(100, seed: 5))])
         let writer = try bench.replicas.connect(environment: GraphEnvironment(time: bench.clock, log: .silent))

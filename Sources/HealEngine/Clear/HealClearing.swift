@@ -35,8 +35,8 @@ struct HealClearing: Sendable {
         return await makeLasting(report)
     }
 
-    /// Under the lock of metadata changes: a utimes(2) meanwhile could reach the sinks after the source's times were read,
-    /// and would be undone there.
+    /// Under the lock of metadata changes: a utimes(2) meanwhile could reach the sinks after the source's times were
+    /// read, and would be undone there.
     private func restoreTimes() async throws(FopError) {
         let attempt = await HealLock(inode, domain: replicas.locks.data, range: .metadata)
             .acquired(on: [plan.source] + copy.alive(sinks), of: replicas)

@@ -33,8 +33,8 @@ public enum KeyFile {
         return keys
     }
 
-    /// Makes a pair: the secret key in `path`, for its owner alone, and the public one in `path.pub`. Returns the public
-    /// one. Neither may exist: a key that is in use is not lost by a slip.
+    /// Makes a pair: the secret key in `path`, for its owner alone, and the public one in `path.pub`. Returns the
+    /// public one. Neither may exist: a key that is in use is not lost by a slip.
     public static func makePair(_ path: String) throws(TransportError) -> CurveKey {
         let pair = CurveKey.makePair()
         try write(pair.secretKey, to: path, mode: 0o600)
