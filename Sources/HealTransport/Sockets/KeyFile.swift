@@ -3,7 +3,7 @@ import Glibc
 import TranslatorCore
 
 /// CURVE keys in files, so that no command line and no volfile shows one. A line is a key, 40 characters of Z85; one
-/// that begins with `# ` is a comment (Z85 has a `#`, but no space).
+/// that begins with `#` is a comment: no key does, because 84 · 85⁴ is more than four bytes hold.
 public enum KeyFile {
     /// The one key of a file that only its owner can read.
     public static func secretKey(in path: String) throws(TransportError) -> CurveKey {
@@ -61,7 +61,7 @@ public enum KeyFile {
         }
         var lines: [(number: Int, words: [String])] = []
         let texts = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-        for (position, text) in texts.enumerated() where text != "#" && !text.hasPrefix("# ") {
+        for (position, text) in texts.enumerated() where !text.hasPrefix("#") {
             let words = text.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\r" }).map(String.init)
             if !words.isEmpty { lines.append((position + 1, words)) }
         }
