@@ -15,14 +15,23 @@ import TranslatorTesting
     private func freeAddress() throws -> WriterAddress {
         for _ in 0..<200 {
             let port = UInt16.random(in: 20_000...32_000)
-            let probes = (0..<3).map { _ in ZMQSocket(.pub, messageBytesMax: 100) }
-            defer { for probe in probes { probe.close() } }
-            let areFree = zip(port..., probes).allSatisfy { port, probe in
-                (try? probe.bind(.tcp(host: "127.0.0.1", port: port))) != nil
-            }
-            if areFree { return try WriterAddress("tcp://127.0.0.1:\(port)") }
+            if (port..<port + 3).allSatisfy(isFree) { return try WriterAddress("tcp://127.0.0.1:\(port)") }
         }
         throw TransportError(.inUse, "no three free ports in a row")
+    }
+
+    /// Not by a ZeroMQ socket, which lets go of its port only some time after its close.
+    private func isFree(_ port: UInt16) -> Bool {
+        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(number) }
+        var name = sockaddr_in()
+        (name.sin_family, name.sin_port) = (sa_family_t(AF_INET), port.bigEndian)
+        name.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
+        return withUnsafePointer(to: &name) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                cposix_bind(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
     }
 
     /// Two hosts: runtime directories that do not see each other, and keys in files, as operators have them.
