@@ -9,14 +9,14 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from demo_hosts import BRICKS, HEALER, WRITER, run_demo, say  # noqa: E402
+from demo_hosts import BRICKS, HEALER, WRITER, Hosts, run_demo, say  # noqa: E402
 from workload import REPOSITORY  # noqa: E402
 from testbed import TestbedError, wait_until  # noqa: E402
 
 COMPOSE = ["docker", "compose", "--file", os.path.join(REPOSITORY, "docker", "compose.yaml")]
 
 
-class ComposeHosts:
+class ComposeHosts(Hosts):
     """The services of docker/compose.yaml."""
     settings, mount_point, plain, brick = "/etc/bypass", "/mnt", "/plain", "/brick/vm"
 
@@ -35,19 +35,6 @@ class ComposeHosts:
     def there(self, name, words):
         """A command in the container of a service, or in one like it where that does not run yet."""
         return [*COMPOSE, *(["exec", "--no-TTY"] if name in self.up else ["run", "--rm", "--no-deps", "--no-TTY"]), name, *words]
-
-    def run(self, name, *words, text=None, good=(0,)):
-        answer = subprocess.run(self.there(name, words), input=text or "", capture_output=True, text=True, timeout=300)
-        if answer.returncode not in good:
-            raise TestbedError("%s: %s ended with %d: %s" % (name, " ".join(words), answer.returncode, (answer.stdout + answer.stderr).strip()))
-        return answer.stdout
-
-    def start(self, name, *words):
-        return subprocess.Popen(self.there(name, words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                start_new_session=True)
-
-    def write(self, name, path, text):
-        self.run(name, "sh", "-c", "umask 077 && cat > %s" % path, text=text)
 
     def program(self, name):
         return [name]

@@ -29,12 +29,31 @@ def say(text):
     print("demo: " + text, flush=True)
 
 
+class Hosts:
+    """Commands on hosts. there(name, words): the words that run others there."""
+
+    def run(self, name, *words, text=None, good=(0,)):
+        """What a command there prints, which must end with one of these codes."""
+        answer = subprocess.run(self.there(name, words), input=text or "", capture_output=True, text=True, timeout=300)
+        if answer.returncode not in good:
+            raise TestbedError("%s: %s ended with %d: %s" % (name, " ".join(words), answer.returncode, (answer.stdout + answer.stderr).strip()))
+        return answer.stdout
+
+    def start(self, name, *words):
+        """A process with pipes."""
+        return subprocess.Popen(self.there(name, words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                start_new_session=True)
+
+    def write(self, name, path, text):
+        """A file for its owner alone."""
+        self.run(name, "sh", "-c", "umask 077 && cat > %s" % path, text=text)
+
+
 class HostsDemo:
-    """`hosts` has, for the names above:
+    """`hosts` are `Hosts` that have, for the names above:
 
     start_glusterd(), start_writer(), start_healer(), stop(); cut(name), join(name): the network of a host;
-    run(name, *words, good=(0,)): what a command there prints that must end with such a code; start(name, *words): a process with pipes;
-    write(name, path, text): a file for its owner alone; program(name), workload(*words): words of a command;
+    program(name), workload(*words): words of a command;
     settings, mount_point, plain, brick: paths on the hosts; lag(replica, probes), compare(): as workload.py has them.
     """
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
-from demo_hosts import BRICKS, HEALER, LISTEN_PORT, VOLUME, WRITER, run_demo, say  # noqa: E402
+from demo_hosts import BRICKS, HEALER, LISTEN_PORT, VOLUME, WRITER, Hosts, run_demo, say  # noqa: E402
 from workload import REPOSITORY, lag, look_at  # noqa: E402
 from cluster import run_in_own_namespaces, what_is_missing  # noqa: E402
 from testbed import TestbedError, check_scratch, wait_until  # noqa: E402
@@ -34,7 +34,7 @@ exec sleep infinity
 """
 
 
-class NamespaceHosts:
+class NamespaceHosts(Hosts):
     """Hosts below one folder; a host's disk is what it has as /mnt."""
     settings, mount_point, plain, brick = "/run/bypass", "/mnt/vm", "/mnt/plain", "/mnt/brick"
 
@@ -76,19 +76,6 @@ class NamespaceHosts:
 
     def there(self, name, words):
         return ["nsenter", "-t", str(self.inits[name].pid), "--net", "--mount", "--uts", "--ipc", "--", *words]
-
-    def run(self, name, *words, text=None, good=(0,)):
-        answer = subprocess.run(self.there(name, words), input=text or "", capture_output=True, text=True, timeout=300)
-        if answer.returncode not in good:
-            raise TestbedError("%s: %s ended with %d: %s" % (name, " ".join(words), answer.returncode, (answer.stdout + answer.stderr).strip()))
-        return answer.stdout
-
-    def start(self, name, *words):
-        return subprocess.Popen(self.there(name, words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                start_new_session=True)
-
-    def write(self, name, path, text):
-        self.run(name, "sh", "-c", "umask 077 && cat > %s" % path, text=text)
 
     def daemon(self, name, log, *words):
         with open(os.path.join(self.folder, name, "log", log), "ab") as file:
