@@ -3,7 +3,6 @@ then heals of the same bricks by our healer and by glustershd, with the bytes th
 """
 import json
 import os
-import random
 import statistics
 import subprocess
 import sys
@@ -14,7 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(REPOSITORY, "Tests", "EndToEnd"))
 import mounts  # noqa: E402
 from cluster import Cluster  # noqa: E402
-from heals import MIB, RANGES, fill  # noqa: E402
+from heals import MIB, fill, scattered_blocks  # noqa: E402
 from testbed import wait_until  # noqa: E402
 
 CACHE_MODES = ("write-through", "writeback-cache")
@@ -215,17 +214,6 @@ class Healing:
         return answer
 
 
-def scattered(number):
-    chance = random.Random(number)
-    offsets = [block * 4096 for block in chance.sample(range(1024 * 256), RANGES)]
-    page = chance.randbytes(4096)
-
-    def change(fd):
-        for at in offsets:
-            os.pwrite(fd, page, at)
-    return change
-
-
 def heals(rounds, report):
     cluster = Cluster()
     try:
@@ -235,7 +223,7 @@ def heals(rounds, report):
         ways = {
             "ours, ranges": healing.by_us_while_mounted, "ours, whole file compared": healing.by_us, "glustershd, diff": healing.by_glustershd,
         }
-        range_heals = interleaved(ways, rounds, scattered)
+        range_heals = interleaved(ways, rounds, lambda number: scattered_blocks(number)[1])
         show("1,000 x 4 KiB in 1 GiB", range_heals)
         volume = healing.volume
         volume.set("cluster.data-self-heal-algorithm", "full")

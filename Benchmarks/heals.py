@@ -135,6 +135,18 @@ def fill(fd, mebibytes, block=os.urandom(4 * MIB)):
         os.pwrite(fd, block[:min(4, mebibytes - position) * MIB], position * MIB)
 
 
+def scattered_blocks(number):
+    """(offsets, a function that writes a block of 4 KiB at each of them), in a file of 1 GiB; others for another number."""
+    chance = random.Random(number)
+    offsets = [block * 4096 for block in chance.sample(range(1024 * 256), RANGES)]
+    page = chance.randbytes(4096)
+
+    def change(fd):
+        for at in offsets:
+            os.pwrite(fd, page, at)
+    return offsets, change
+
+
 def scattered(folder, rounds, report):
     """1,000 blocks of 4 KiB in a file of 1 GiB."""
     floor, healing = Floor(folder), Healing(folder)
@@ -145,13 +157,7 @@ def scattered(folder, rounds, report):
         shutil.copyfile(source, plain)
         mine, theirs, moved, methods = [], [], [], set()
         for number in range(rounds):
-            chance = random.Random(number)
-            offsets = [block * 4096 for block in chance.sample(range(1024 * 256), RANGES)]
-            page = chance.randbytes(4096)
-
-            def change(fd):
-                for at in offsets:
-                    os.pwrite(fd, page, at)
+            offsets, change = scattered_blocks(number)
             heal = healing.changed(change, "image")
             mine.append(heal["took"])
             moved.append(heal["moved"])
