@@ -51,19 +51,20 @@ public struct FuseInitReply: Sendable, Equatable {
 
     public var features: FuseFeatures
     public var maxReadahead: UInt32
-    /// Requests that may be under way without anybody waiting for them (readahead, writeback), and from when on the
-    /// kernel calls the mount congested.
-    public var maxBackground: UInt16, congestionThreshold: UInt16
+    /// Requests that may be under way without anybody waiting for them (readahead, writeback). More wait in the kernel.
+    public var maxBackground: UInt16
+    /// With so many of them under way or waiting, the kernel calls the mount congested: readahead and writeback that
+    /// nobody waits for are left out.
+    public var congestionThreshold: UInt16
 
     /// Chooses among what the kernel offers.
     public init(
-        answering request: FuseInitRequest, wanted: FuseFeatures, maxBackground: UInt16 = 256
+        answering request: FuseInitRequest, wanted: FuseFeatures, maxBackground: UInt16, congestionThreshold: UInt16
     ) {
         // `initExtended` in the reply says that the upper half of the flags is valid.
         features = request.features.intersection(wanted.union([.initExtended, .maxPages, .bigWrites]))
         maxReadahead = min(request.maxReadahead, UInt32(Self.maxWriteBytes))
-        self.maxBackground = maxBackground
-        congestionThreshold = maxBackground / 4 * 3
+        (self.maxBackground, self.congestionThreshold) = (maxBackground, congestionThreshold)
     }
 
     public var encoded: fuse_init_out {

@@ -49,7 +49,9 @@ import TranslatorCore
         let offer = try! ByteReader.decode(Array(GoldenRequests.initialize[40...])) { bytes throws(CodecError) in
             try FuseInitRequest(from: &bytes)
         }
-        let reply = FuseInitReply(answering: offer, wanted: [.posixLocks, .writebackCache])
+        let reply = FuseInitReply(
+            answering: offer, wanted: [.posixLocks, .writebackCache], maxBackground: 256,
+            congestionThreshold: 192)
         #expect(reply.features == [.posixLocks, .writebackCache, .initExtended, .maxPages, .bigWrites])
         let expected =
             "07000000" + "26000000" + "00000200" + "22004140" + "0001" + "c000" + "00001000" + "01000000" + "0001"
@@ -63,7 +65,8 @@ import TranslatorCore
             try FuseInitRequest(from: &bytes)
         }
         offer.features = [.asyncRead]
-        let reply = FuseInitReply(answering: offer, wanted: [.asyncRead, .maxPages, .posixACL])
+        let reply = FuseInitReply(
+            answering: offer, wanted: [.asyncRead, .maxPages, .posixACL], maxBackground: 64, congestionThreshold: .max)
         #expect(reply.features == [.asyncRead])
         #expect(reply.encoded.max_pages == 0 && reply.encoded.max_write == 131_072)
     }

@@ -132,7 +132,9 @@ extension FuseMount {
                 throw FuseMountError(
                     "this kernel speaks FUSE \(request.major).\(request.minor); 7.\(FuseInitReply.minorMin) is needed")
             }
-            let reply = FuseInitReply(answering: request, wanted: wanted)
+            let reply = FuseInitReply(
+                answering: request, wanted: wanted, maxBackground: settings.maxBackground,
+                congestionThreshold: settings.congestionThreshold)
             queue.reply(header.unique, reply.encoded)
             environment.log.write(.debug, volume: top.name) {
                 "FUSE \(request.major).\(request.minor), features \(String(reply.features.rawValue, radix: 16))"

@@ -27,6 +27,14 @@ public struct FuseMountSettings: Sendable {
         .integer(
             "workers", default: 0, in: 0...256,
             "Threads that read requests, each with a queue of its own; 0: one for each processor, at least 2."),
+        .integer(
+            "background-qlen", default: 64, in: 1...65_535,
+            "Requests that nobody waits for, readahead and cached writes, which the kernel has under way at once."),
+        // GlusterFS: 48. A congested mount's flusher rests until a writer pauses next, and a writer that is held back
+        // pauses up to 200 ms: with four writers and the writeback cache, both rested most of the time.
+        .integer(
+            "congestion-threshold", default: 65_535, in: 1...65_535,
+            "With so many of them the kernel begins no more, and writers to a full writeback cache are slowed down."),
         .flag(
             "fopen-keep-cache", default: false,
             "Keep a file's pages from one open to the next unless its size or mtime changed. Off: each open reads anew. "
@@ -49,6 +57,8 @@ public struct FuseMountSettings: Sendable {
         negativeTimeout = Duration.zero
     /// 0: `max(2, processors)`.
     public var workerCount = 0
+    /// Of requests that nobody waits for (`FuseInitReply`).
+    public var maxBackground: UInt16 = 64, congestionThreshold = UInt16.max
     public var keepsCache = false, usesReaddirplus = true, checksACLs = true, resolvesGroups = false
     /// By default when root mounts; others need `user_allow_other` in /etc/fuse.conf.
     public var allowsOthers = geteuid() == 0
@@ -65,6 +75,8 @@ public struct FuseMountSettings: Sendable {
         entryTimeout = values.duration("entry-timeout")
         negativeTimeout = values.duration("negative-timeout")
         workerCount = values.integer("workers")
+        maxBackground = UInt16(values.integer("background-qlen"))
+        congestionThreshold = UInt16(values.integer("congestion-threshold"))
         keepsCache = values.flag("fopen-keep-cache")
         usesReaddirplus = values.flag("use-readdirp")
         checksACLs = values.flag("acl")
