@@ -1,7 +1,6 @@
 """Two-brick volumes of a real glusterd, through the genuine mount and through ours: 4 KiB random writes in both cache modes;
 then heals of the same bricks by our healer and by glustershd, with the bytes that went to each brick.
 """
-import json
 import os
 import statistics
 import subprocess
@@ -18,6 +17,8 @@ from testbed import wait_until  # noqa: E402
 
 CACHE_MODES = ("write-through", "writeback-cache")
 JOBS = ("4k-randwrite-1", "4k-randwrite-4")
+# As where the bricks are of other machines than the healer.
+BY_THE_WIRE = ("-o", "direct=off")
 
 
 class Genuine:
@@ -153,13 +154,26 @@ class Healing:
         self.mount_point = self.volume.mount_ours("bypass", "target=%s-client-0" % self.volume.name)
 
     def change(self, change):
-        fd = os.open(os.path.join(self.mount_point, "image"), os.O_RDWR | os.O_CREAT, 0o644)
+        self.write(change, self.mount_point)
+        # Its last close ends the epoch, which is told to the healer.
+        time.sleep(0.5)
+
+    def write(self, change, mount_point):
+        fd = os.open(os.path.join(mount_point, "image"), os.O_RDWR | os.O_CREAT, 0o644)
         change(fd)
         os.fsync(fd)
         os.close(fd)
-        # Its last close ends the epoch, which is told to the healer.
         wait_until("the marks", lambda: self.is_pending())
-        time.sleep(0.5)
+        # What earlier heals left to the disk is not the next one's.
+        subprocess.run(["sync", "-f", self.volume.cluster.folder], check=True)
+
+    def change_without_a_brick(self, change):
+        """By a genuine client, which leaves marks and nobody who knows what it wrote."""
+        path = self.volume.mount_genuine()
+        self.volume.kill_brick(1)
+        self.write(change, path)
+        self.volume.unmount(path)
+        self.volume.start("force")
 
     def is_pending(self):
         """Cheaper than to look at all bricks' files: there is one."""
@@ -173,45 +187,54 @@ class Healing:
         begin()
         wait_until("the heal", lambda: not self.is_pending(), 600, 0.002)
         took = time.perf_counter() - began
-        return took, wire.went(), self.own_seconds() or took
+        return took, wire.went()
 
-    def own_seconds(self):
-        """What our healer says its heals took, if it is what heals: of a writer that it has never heard, and that may live,
-        it waits some seconds before the first.
-        """
-        if not self.volume.healer:
-            return None
-        answer = self.volume.healctl("status", "--json")
-        return sum(heal["took_seconds"] for heal in json.loads(answer.stdout)["volumes"][0]["history"])
-
-    def by_us_while_mounted(self, change):
+    def by_us_while_mounted(self, change, *options):
         """The writer lives and has told its ranges."""
-        self.volume.start_healer(paused=True)
+        self.volume.start_healer(*options, paused=True)
         self.change(change)
         answer = self.timed(lambda: self.volume.healctl("queue", "resume"))
         self.volume.stop_healer()
         return answer
 
     def by_us(self, change, *options):
-        """The writer is gone, and with it what it knew."""
+        """The writer is gone; a brick of this machine has its journal."""
         self.change(change)
         self.volume.unmount(self.mount_point)
+        answer = self.healed_by_us(*options)
+        self.mount()
+        return answer
+
+    def healed_by_us(self, *options):
         self.volume.start_healer(*options, paused=True)
         answer = self.timed(lambda: self.volume.healctl("queue", "resume"))
         self.volume.stop_healer()
-        self.mount()
         return answer
 
     def by_glustershd(self, change):
         self.change(change)
         self.volume.unmount(self.mount_point)
+        answer = self.healed_by_glustershd()
+        self.mount()
+        # What another healer took off, epochs were not counted as healed for: our next heal of the file is of all of it.
+        self.by_us_while_mounted(lambda fd: os.pwrite(fd, bytes(4096), 0))
+        return answer
+
+    def healed_by_glustershd(self):
         self.volume.set("cluster.self-heal-daemon", "on")
         heal = lambda: self.volume.cluster.ask("volume", "heal", self.volume.name)
         # It begins when its daemon has connected to both bricks, and not before this command is taken.
         answer = self.timed(lambda: wait_until("glustershd to be told", lambda: heal().returncode == 0, 60, 0.01))
         self.volume.set("cluster.self-heal-daemon", "off")
-        self.mount()
         return answer
+
+    def full_by_us(self, change, *options):
+        self.change_without_a_brick(change)
+        return self.healed_by_us("-o", "data-self-heal-algorithm=full", *options)
+
+    def full_by_glustershd(self, change):
+        self.change_without_a_brick(change)
+        return self.healed_by_glustershd()
 
 
 def heals(rounds, report):
@@ -221,19 +244,25 @@ def heals(rounds, report):
         healing.mount()
         healing.by_us_while_mounted(lambda fd: fill(fd, 1024))
         ways = {
-            "ours, ranges": healing.by_us_while_mounted, "ours, whole file compared": healing.by_us, "glustershd, diff": healing.by_glustershd,
+            "ours, ranges": healing.by_us_while_mounted, "ours, writer gone": healing.by_us,
+            "ours, ranges by the wire": lambda change: healing.by_us_while_mounted(change, *BY_THE_WIRE),
+            "glustershd, diff": healing.by_glustershd,
         }
         range_heals = interleaved(ways, rounds, lambda number: scattered_blocks(number)[1])
         show("1,000 x 4 KiB in 1 GiB", range_heals)
         volume = healing.volume
         volume.set("cluster.data-self-heal-algorithm", "full")
-        ways = {"ours, full": lambda change: healing.by_us(change, "-o", "data-self-heal-algorithm=full"), "glustershd, full": healing.by_glustershd}
+        volume.unmount(healing.mount_point)
+        ways = {
+            "ours, full": healing.full_by_us, "ours, full by the wire": lambda change: healing.full_by_us(change, *BY_THE_WIRE),
+            "glustershd, full": healing.full_by_glustershd,
+        }
         full_heals = interleaved(ways, rounds, lambda number: lambda fd: fill(fd, 1024))
         show("1 GiB", full_heals)
-        report("range heal: glustershd / ours", range_heals["glustershd, diff"][0] / range_heals["ours, ranges"][0])
-        report("compared heal: glustershd / ours", range_heals["glustershd, diff"][0] / range_heals["ours, whole file compared"][0])
-        report("full heal: glustershd / ours", full_heals["glustershd, full"][0] / full_heals["ours, full"][0])
-        report("full heal itself: glustershd / ours", full_heals["glustershd, full"][0] / full_heals["ours, full"][2])
+        for title, found, theirs in (("range heal", range_heals, "glustershd, diff"), ("full heal", full_heals, "glustershd, full")):
+            for way, (took, _) in found.items():
+                if way != theirs:
+                    report("%s: %s / %s" % (title, theirs, way), found[theirs][0] / took)
         differences = volume.differences()
         if differences:
             raise RuntimeError("the bricks differ: %s" % differences[:3])
@@ -242,20 +271,19 @@ def heals(rounds, report):
 
 
 def interleaved(ways, rounds, change):
-    """{way: (median seconds, median mebibytes for each brick, median seconds without the wait for a writer)}."""
+    """{way: (median seconds, median mebibytes for each brick)}."""
     found = {name: [] for name in ways}
     for number in range(rounds):
         for name, way in ways.items():
             found[name].append(way(change(number)))
         print("round %d of %d done" % (number + 1, rounds), file=sys.stderr, flush=True)
-    return {name: (statistics.median(took for took, _, _ in runs), [statistics.median(wire) for wire in zip(*(went for _, went, _ in runs))],
-                   statistics.median(own for _, _, own in runs)) for name, runs in found.items()}
+    return {name: (statistics.median(took for took, _ in runs), [statistics.median(wire) for wire in zip(*(went for _, went in runs))])
+            for name, runs in found.items()}
 
 
 def show(title, found):
-    for name, (took, wire, own) in found.items():
-        print("%-24s %-28s %8.3f s, the heal itself %8.3f s   MiB on the wire: source's brick %8.1f, sink's %8.1f" % (
-            title, name, took, own, *wire), flush=True)
+    for name, (took, wire) in found.items():
+        print("%-24s %-24s %8.3f s   MiB on the wire: source's brick %8.1f, sink's %8.1f" % (title, name, took, *wire), flush=True)
 
 
 def run(rounds, milliseconds, only=()):

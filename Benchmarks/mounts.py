@@ -66,7 +66,9 @@ class CFuse:
         back, self.path = os.path.join(folder, "cfuse-back"), os.path.join(folder, "cfuse")
         os.mkdir(back)
         os.mkdir(self.path)
-        options = "source=%s%s,allow_other,default_permissions" % (back, ",writeback" if writeback else ",cache=auto")
+        # With the writeback cache ours keeps a file's pages from one open to the next, and so must this. It would else write
+        # all of them in the open of each job but the first, which fio does not count, while the others write alone.
+        options = "source=%s,%s,allow_other,default_permissions" % (back, "writeback,cache=always" if writeback else "cache=auto")
         self.process = subprocess.Popen([program, "-f", "-o", options, self.path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until("passthrough_ll", lambda: mounted(self.path))
 
@@ -112,9 +114,10 @@ class Bypass:
 
 def settle(systems):
     """What earlier jobs left dirty in the kernel's cache, and the healer's work on it, is not the next job's: kernels
-    drop a file's pages at an open or keep them, as the mount says, and would charge one system and not the other.
+    drop a file's pages at an open or keep them, as the mount says, and would charge one system and not the other. The
+    plain directory, which comes first, is synced last, and with it what the mounts have written on its file system.
     """
-    for system in systems:
+    for system in reversed(systems):
         subprocess.run(["sync", "-f", system.path], check=True)
         system.settle()
 
