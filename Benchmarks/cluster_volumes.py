@@ -27,7 +27,7 @@ class Genuine:
     options = ()
 
     def __init__(self, cluster, cache_mode):
-        self.volume = cluster.volume(self.name.lower().replace(" ", "-").replace("+", "and"), "replica 2", 2)
+        self.volume = cluster.volume(self.name.lower().replace(" ", "-").replace("+", "-"), "replica 2", 2)
         self.path = self.mount(cache_mode)
 
     def mount(self, cache_mode):
