@@ -29,6 +29,13 @@ enum Background {
         throw DaemonFailure(code, sentence.last == "\n" ? String(sentence.dropLast()) : sentence)
     }
 
+    /// The daemon's part, first. Started as /proc/self/exe it would be called "exe" by ps and not be found by pgrep.
+    static func takeName(_ name: String) {
+        guard let file = fopen("/proc/self/comm", "we") else { return }
+        fputs(name, file)
+        fclose(file)
+    }
+
     /// The daemon's part: tells the parent and lets go of it.
     static func report(_ failure: DaemonFailure?) {
         var text = failure.map { $0.description + "\n" } ?? ready

@@ -110,6 +110,7 @@ struct Volmount: AsyncParsableCommand {
 
     private func serve(_ options: MountOptions) async throws(DaemonFailure) {
         last_words_on("volmount", 2)
+        if serveInBackground { Background.takeName("volmount") }
         let file: LogFile
         do throws(LogFileError) { file = try LogFile(options.process.text(ifSet: "log-file")) } catch {
             throw DaemonFailure(error)

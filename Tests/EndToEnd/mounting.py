@@ -124,6 +124,7 @@ def in_the_background(scene):
     expect(is_mounted(scene.mount_point), "volmount returned before it had mounted")
     scene.hello()
     number = scene.number
+    expect(read("/proc/%d/comm" % number) == "volmount\n", "ps and pgrep know it as %s" % read("/proc/%d/comm" % number))
     os.kill(number, signal.SIGTERM)
     scene.ends(number)
 
