@@ -195,16 +195,6 @@ class GlusterVolume:
         self.mounts.append(path)
         return path
 
-    def kill_mount(self, path):
-        """kill -9 of ours, and the dead mount point is taken away as an operator would."""
-        with open(path + ".pid") as file:
-            number = int(file.read())
-        os.kill(number, signal.SIGKILL)
-        wait_until("the mount's process to end", lambda: is_gone(number))
-        os.unlink(path + ".pid")
-        subprocess.run(["umount", "-l", path], check=True)
-        self.mounts.remove(path)
-
     def kill_genuine(self, path):
         """kill -9 of the client behind a genuine mount."""
         for number in filter(str.isdigit, os.listdir("/proc")):
@@ -229,11 +219,12 @@ class GlusterVolume:
             wait_until("the mount's process to end", lambda: is_gone(number), 30)
 
     def kill_mount(self, path):
-        """kill -9 of the process behind it; what is left of the mount goes too."""
-        number = int(open(path + ".pid").read())
+        """kill -9 of ours; what is left of the mount goes too, as an operator would have it."""
+        with open(path + ".pid") as file:
+            number = int(file.read())
         os.kill(number, signal.SIGKILL)
         wait_until("the mount's process to end", lambda: is_gone(number), 30)
-        subprocess.run(["umount", "-l", path], capture_output=True)
+        subprocess.run(["umount", "-l", path], check=True)
         self.mounts.remove(path)
 
     # The healer.

@@ -25,11 +25,14 @@ struct HealClearing: Sendable {
             return failed(report, plan.source, error)
         }
         for (replica, error) in attempt.failed where sinks.contains(replica) { copy.drop(replica, error) }
-        do throws(FopError) {
+        do throws(CopyInterruption) {
             try await restoreTimes()
             report = await takeOff(report)
-        } catch {
+        } catch .sourceFailed(let error) {
             report = failed(report, plan.source, error)
+        } catch {
+            // Every sink has dropped out, with a reason each.
+            report = await takeOff(report)
         }
         await attempt.lock.release(of: replicas)
         return await makeLasting(report)
@@ -37,27 +40,18 @@ struct HealClearing: Sendable {
 
     /// Under the lock of metadata changes: a utimes(2) meanwhile could reach the sinks after the source's times were
     /// read, and would be undone there.
-    private func restoreTimes() async throws(FopError) {
-        let attempt = await HealLock(inode, domain: replicas.locks.data, range: .metadata)
-            .acquired(on: [plan.source] + copy.alive(sinks), of: replicas)
-        for (replica, error) in attempt.failed where replica != plan.source { copy.drop(replica, error) }
-        var failure = attempt.failed[plan.source]
-        if failure == nil {
-            do throws(FopError) { try await copy.restoreTimes(on: copy.alive(sinks)) } catch { failure = error }
+    private func restoreTimes() async throws(CopyInterruption) {
+        try await copy.locked(.metadata, sinks) { () async throws(CopyInterruption) in
+            try await copy.restoreTimes(on: copy.alive(sinks))
         }
-        await attempt.lock.release(of: replicas)
-        if let failure { throw failure }
     }
 
     /// A power cut must not bring back an accusation that is gone: meanwhile somebody may have written to the accused
     /// alone, who then accuses in turn. Where marks of later epochs are left the old ones may come back with them.
     private func makeLasting(_ report: HealReport) async -> HealReport {
         guard replicas.replicaSet.ensuresDurability, report.outcome == .healed(isAll: true) else { return report }
-        let answers = await replicas.each(plan.facts.accusers) { [replicas, copy, inode] replica -> FopError? in
-            let request = FsyncRequest(fd: copy.fds[replica] ?? .anonymous(inode), dataOnly: false)
-            do throws(FopError) { _ = try await replicas.replicas[replica].fsync(request, in: copy.frame) } catch {
-                return error
-            }
+        let answers = await replicas.each(plan.facts.accusers) { [copy] replica -> FopError? in
+            do throws(FopError) { try await copy.fsync(replica) } catch { return error }
             return nil
         }
         for case (let replica, let error?) in answers { return failed(report, replica, error) }

@@ -25,13 +25,18 @@ extension FileCopy {
         for (sink, error) in answers { if let error { drop(sink, error) } }
     }
 
-    private func fsync(_ replica: Int, dataOnly: Bool = false) async throws(FopError) {
-        _ = try await replicas.replicas[replica].fsync(FsyncRequest(fd: fds[replica]!, dataOnly: dataOnly), in: frame)
+    /// Also of a replica on which the file was not opened, being neither source nor sink.
+    func fsync(_ replica: Int, dataOnly: Bool = false) async throws(FopError) {
+        let request = FsyncRequest(fd: fds[replica] ?? .anonymous(inode), dataOnly: dataOnly)
+        _ = try await replicas.replicas[replica].fsync(request, in: frame)
     }
 
     /// The sinks get the source's times, as if nobody had written to them now: setattr with valid 0x70.
-    func restoreTimes(on sinks: [Int]) async throws(FopError) {
-        let iatt = try await replicas.replicas[source].stat(StatRequest(.fd(fds[source]!)), in: frame).iatt
+    func restoreTimes(on sinks: [Int]) async throws(CopyInterruption) {
+        let iatt: Iatt
+        do throws(FopError) {
+            iatt = try await replicas.replicas[source].stat(StatRequest(.fd(fds[source]!)), in: frame).iatt
+        } catch { throw .sourceFailed(error) }
         let (frame, fds) = (frame, fds)
         let answers = await replicas.each(sinks) { [replicas] sink -> FopError? in
             do throws(FopError) {
