@@ -15,14 +15,19 @@ enum GlusterTranslators {
         replicate, "cluster/distribute", "protocol/client", "features/utime", "debug/io-stats", "debug/trace",
         "debug/error-gen", "debug/delay-gen",
     ]
-    /// Beside `performance/`, whose caches and queues are the kernel's business in our mounts. Without
-    /// `features/snapview-client` the directory `.snaps` is missing, and nothing else.
+    /// Beside `performance/`, whose caches are the kernel's business in our mounts. Without `features/snapview-client`
+    /// the directory `.snaps` is missing, and nothing else.
     private static let passedThrough: Set<TranslatorType> = ["meta", "features/snapview-client"]
+    /// The one of `performance/` that is served: the kernel waits for each write of a process. Not above
+    /// `features/bypass`, which promises that a write that was answered is on its target, marked and told to the
+    /// healer, and with `fsync` how far beyond: an answer before that would take the promise back.
+    static let writeBehind: TranslatorType = "performance/write-behind"
 
     private static let genuine = "mount it with \"mount -t glusterfs\""
 
     /// Throws one sentence for what cannot be served.
-    static func treatment(of block: Volfile.VolumeBlock) throws(VolfileError) -> Treatment {
+    static func treatment(of block: Volfile.VolumeBlock, isBypassed: Bool) throws(VolfileError) -> Treatment {
+        if block.type == writeBehind, !isBypassed { return .serve }
         if block.type.hasPrefix("performance/") || passedThrough.contains(block.type), !block.subvolumes.isEmpty {
             return .passThrough
         }

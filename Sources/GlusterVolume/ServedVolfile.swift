@@ -1,7 +1,8 @@
 import TranslatorCore
 
 /// What we serve of a volfile that glusterd makes for its clients: the same volume without what the kernel does for a
-/// mount, with `features/bypass` where it is asked for. Pure: a volfile in, a volfile out.
+/// mount, with `features/bypass` instead of `performance/write-behind` where it is asked for. Pure: a volfile in, a
+/// volfile out.
 public struct ServedVolfile: Sendable {
     public let volfile: Volfile
     /// The types that were left out of the graph, in the order of the volfile.
@@ -18,7 +19,7 @@ public struct ServedVolfile: Sendable {
         var standIns: [String: String] = [:]
         for block in fetched.volumes {
             let kept = block.standing(on: block.subvolumes.map { standIns[$0] ?? $0 })
-            switch try GlusterTranslators.treatment(of: block) {
+            switch try GlusterTranslators.treatment(of: block, isBypassed: bypass != nil) {
             case .passThrough:
                 standIns[block.name] = kept.subvolumes[0]
                 if !passed.contains(block.type) { passed.append(block.type) }

@@ -15,6 +15,7 @@ public enum InTreeTranslators {
         LocksTranslator.self,
         UtimeTranslator.self,
         DirectTranslator.self,
+        WriteBehindTranslator.self,
         ClientTranslator.self,
         PosixTranslator.self,
     ]

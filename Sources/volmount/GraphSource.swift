@@ -57,8 +57,9 @@ struct GraphSource: Sendable {
             if isDebugging { print("\(volfile)") }
             fflush(nil)
             if !passedThrough.isEmpty {
+                let doer = options.process.flag("bypass") ? "the kernel or the bypass" : "the kernel"
                 environment.log.write(.info, volume: volfile.top.name) {
-                    "passes through what the kernel does here: \(passedThrough.joined(separator: ", "))"
+                    "passes through what \(doer) does here: \(passedThrough.joined(separator: ", "))"
                 }
             }
             return (try Graph(volfile, registry: InTreeTranslators.registry, environment: environment), text)

@@ -11,7 +11,8 @@ import TranslatorTesting
 @testable import Translators
 
 /// Two bricks of the genuine `glusterfsd`, and above connections to them this tree's `cluster/replicate`,
-/// `features/bypass` where asked, and healing engine: everything but the mount and the sockets between processes.
+/// `features/bypass` or `performance/write-behind` where asked, and healing engine: everything but the mount and the
+/// sockets between processes.
 final class WireBench: BrickStack {
     /// Whose directory `performance/direct` is given.
     enum DirectPlace { case own, theOther }
@@ -34,7 +35,8 @@ final class WireBench: BrickStack {
     /// Returns when both bricks serve. `pingTimeout`: seconds, as the volfile has it. `direct`: the directory in which
     /// the target's data is written, by default its own.
     init(
-        bypass target: Int? = nil, bypassOptions: String = "", direct: DirectPlace? = nil, pingTimeout: Int = 42,
+        bypass target: Int? = nil, bypassOptions: String = "", direct: DirectPlace? = nil, isBehind: Bool = false,
+        pingTimeout: Int = 42,
         settings: HealSettings = HealSettings(), log: Log = .silent
     ) async throws {
         processes = [try BrickProcess(), try BrickProcess()]
@@ -86,6 +88,9 @@ final class WireBench: BrickStack {
                 end-volume
 
                 """
+        }
+        if isBehind {
+            text += "volume v-behind\n type performance/write-behind\n subvolumes v-replicate-0\nend-volume\n"
         }
         let graph = try Graph.fromText(text, environment: GraphEnvironment(log: log))
         self.graph = graph

@@ -16,20 +16,36 @@ import Translators
         volfile.volumes.map { "\($0.name): \($0.type)(\($0.subvolumes.joined(separator: " ")))" }
     }
 
-    private static let cacheTypes = [
-        "performance/write-behind", "performance/open-behind", "performance/quick-read", "performance/md-cache",
-    ]
+    private static let cacheTypes = ["performance/open-behind", "performance/quick-read", "performance/md-cache"]
 
-    @Test func `performance translators are left out and named, everything else stays as it stood`() throws {
+    @Test func `caches of reads are left out and named, everything else stays as it stood`() throws {
         let served = try ServedVolfile(try Self.fetched("replica2"))
         #expect(
             outline(served.volfile) == [
                 "replica2-client-0: protocol/client()", "replica2-client-1: protocol/client()",
                 "replica2-replicate-0: cluster/replicate(replica2-client-0 replica2-client-1)",
                 "replica2-dht: cluster/distribute(replica2-replicate-0)",
-                "replica2-utime: features/utime(replica2-dht)", "replica2: debug/io-stats(replica2-utime)",
+                "replica2-utime: features/utime(replica2-dht)",
+                "replica2-write-behind: performance/write-behind(replica2-utime)",
+                "replica2: debug/io-stats(replica2-write-behind)",
             ])
         #expect(served.passedThrough == Self.cacheTypes)
+    }
+
+    @Test func `write-behind stays out where a bypass has promises to keep, and is named`() throws {
+        let bypass = BypassRequest(BypassTarget("replica2-client-0"))
+        let served = try ServedVolfile(try Self.fetched("replica2"), bypass: bypass)
+        #expect(!served.volfile.volumes.contains { $0.type == "performance/write-behind" })
+        #expect(served.passedThrough == ["performance/write-behind"] + Self.cacheTypes)
+    }
+
+    @Test func `options that an operator set reach write-behind`() throws {
+        let served = try ServedVolfile(try Self.fetched("tuned"))
+        let graph = try Graph(
+            served.volfile, registry: InTreeTranslators.registry, environment: GraphEnvironment(log: .silent))
+        let behind = try #require(graph["tuned-write-behind"])
+        #expect(behind.volume.options.flag("strict-O_DIRECT"))
+        #expect(behind.volume.options.size("cache-size") == 1 << 20)
     }
 
     @Test func `options are those of the fetched volfile, passwords too`() throws {
