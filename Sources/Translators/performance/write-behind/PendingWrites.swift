@@ -55,7 +55,7 @@ struct PendingWrites<Waiter> {
         /// What it takes of the window.
         var charge: Int
 
-        var appends: Bool { flags.contains(.append) }
+        var appends: Bool { flags.contains(.append) || fd.flags.contains(.append) }
         /// Nobody knows where an append goes.
         var range: LockRange { appends ? .whole : LockRange(start: offset, length: UInt64(bytes)) }
     }
@@ -74,7 +74,7 @@ struct PendingWrites<Waiter> {
     /// IOV_MAX (writev(2)) is 1,024; a write below has a few pieces more.
     private static var slicesMax: Int { 512 }
 
-    var limits: Limits
+    private(set) var limits: Limits
     private(set) var charged = 0
     private(set) var queued: [Write] = []
     private(set) var underWay: [Write] = []
@@ -143,6 +143,14 @@ extension PendingWrites {
             && (last.appends || last.offset + UInt64(last.bytes) == write.offset)
             && last.bytes + write.bytes <= limits.aggregateBytes
             && last.slices.count + write.slices.count <= Self.slicesMax && last.frame.caller == write.frame.caller
+    }
+
+    /// New limits; those who fit now come in.
+    mutating func adopt(_ new: Limits) -> Wakes {
+        limits = new
+        var wakes = Wakes()
+        admit(&wakes)
+        return wakes
     }
 
     /// Failed writes fill the window: room comes only when somebody waits for them.

@@ -72,7 +72,7 @@ extension WriteBehindTranslator {
     }
 
     /// Changes what is pending, and keeps count of it.
-    private func change<Value>(
+    func change<Value>(
         _ context: WriteBehindInode, _ body: (inout WriteBehindInode.Pending) -> Value
     ) -> Value {
         context.pending.withLock { pending in

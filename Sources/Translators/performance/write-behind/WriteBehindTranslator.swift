@@ -87,7 +87,8 @@ public final class WriteBehindTranslator: Translator {
         taken.withLock { $0 = new }
         for inode in volume.environment.inodes.living {
             guard let context = context(inode) else { continue }
-            context.pending.withLock { $0.limits = new.limits }
+            let wakes = change(context) { $0.adopt(new.limits) }
+            for (waiter, answer) in wakes { waiter.resume(returning: answer) }
             sendSoon(context)
         }
     }
