@@ -181,20 +181,62 @@ def what_is_refused(cluster):
 
 
 def mount_8(cluster):
-    """mount(8) and its options, with the helper beside volmount."""
+    """mount(8) of HOST:/VOLUME with bypass and by a line of fstab(5), through the helper that it looks for itself;
+    umount(8) leaves no process.
+    """
     volume = cluster.volume("helped", "replica 2", 2)
+    volume.set("cluster.self-heal-daemon", "off")
     genuine = volume.mount_genuine()
     path = volume.new_mount_point("ours")
-    helper = os.path.join(cluster.folder, "mount.volmount")
-    os.symlink(os.path.join(cluster.binaries, "volmount"), helper)
-    answer = subprocess.run([helper, volume.spec, path, "-o", "rw,_netdev,log-file=%s,pid-file=%s.pid" % (volume.log("ours"), path)],
-                            capture_output=True, text=True, timeout=60)
-    expect(answer.returncode == 0, "mount.volmount: %s" % answer.stderr)
-    volume.mounts.append(path)
-    write(os.path.join(path, "file"), b"hello")
-    with open(os.path.join(genuine, "file"), "rb") as file:
-        expect(file.read() == b"hello", "the genuine mount reads something else")
-    volume.unmount(path)
+    options = "rw,_netdev,bypass,target=helped-client-0,runtime-dir=%s,log-file=%s,pid-file=%s.pid" % (
+        volume.runtime, volume.log("ours"), path)
+    volume.start_healer()
+    with helper_and_fstab(cluster, "%s %s volmount %s,noauto 0 0\n" % (volume.spec, path, options)):
+        for number, words in enumerate((["-t", "volmount", volume.spec, path, "-o", options], [path])):
+            answer = subprocess.run(["mount", *words], capture_output=True, text=True, timeout=60)
+            expect(answer.returncode == 0, "mount %s: %s" % (" ".join(words), answer.stderr))
+            volume.mounts.append(path)
+            shown = [line.split()[0] for line in open("/proc/self/mounts") if line.split()[1] == path]
+            expect(shown == [volume.spec], "%s is shown as %s" % (path, shown))
+            expect("state.direct=true" in dump_of(volume), "its data does not go to the brick's directory")
+            write(os.path.join(path, "file%d" % number), b"hello")
+            volume.wait_clean()
+            with open(os.path.join(genuine, "file%d" % number), "rb") as file:
+                expect(file.read() == b"hello", "the genuine mount reads something else")
+            # Of this one and of those that it started.
+            volume.unmount(path)
+            left = processes_of(path)
+            expect(not left, "umount leaves %s" % left)
+    volume.stop_healer()
+    volume.expect_equal_bricks()
+
+
+@contextlib.contextmanager
+def helper_and_fstab(cluster, line):
+    """Over /sbin and /etc/fstab as this mount namespace sees them."""
+    fstab, upper = (os.path.join(cluster.folder, name) for name in ("fstab", "sbin"))
+    with open(fstab, "w") as file:
+        file.write(line)
+    os.makedirs(upper)
+    os.symlink(os.path.join(cluster.binaries, "volmount"), os.path.join(upper, "mount.volmount"))
+    folder = os.path.realpath("/sbin")
+    subprocess.run(["mount", "--bind", fstab, "/etc/fstab"], check=True)
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", "lowerdir=%s:%s" % (upper, folder), folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder, "/etc/fstab"], check=True)
+
+
+def processes_of(word):
+    """The command lines in which it stands, of processes that live."""
+    found = []
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open("/proc/%s/cmdline" % number, "rb") as file:
+            line = file.read().replace(b"\0", b" ").decode(errors="replace")
+            if word in line:
+                found.append(line)
+    return found
 
 
 def a_volume_that_changes(cluster):
