@@ -507,6 +507,8 @@ def side_by_side(arguments):
     conformance, cluster = Conformance(arguments), Cluster(release=not arguments.debug_build)
     try:
         for mode, mount in MOUNTS.items():
+            if arguments.mount and mode not in arguments.mount:
+                continue
             try:
                 conformance.run_groups(MountedVolume(cluster, mode, mount), mode)
             except (TestbedError, Complaint, OSError) as error:
@@ -533,6 +535,7 @@ def main():
     parser.add_argument("--debug-build", action="store_true", help="use the debug build of the commands")
     parser.add_argument("--debug-log", action="store_true", help="volmount logs at level debug")
     parser.add_argument("--cluster", action="store_true", help="on volumes of a real glusterd, side by side with its own mount")
+    parser.add_argument("--mount", action="append", choices=MOUNTS, help="with --cluster: only this mount")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.cluster:
