@@ -63,6 +63,7 @@ struct FileHeal: Sendable {
     /// Nothing was pending when these were the newest epochs.
     private func settled(_ outcome: HealReport.Outcome, _ opened: [Int32]) -> HealReport {
         var report = report(outcome)
+        report.opened = opened
         for (target, newest) in opened.enumerated() where newest > 0 { report.settled[target] = newest }
         return report
     }

@@ -22,6 +22,11 @@ extension PipelineState {
         let active = ledger.ended(gfid)
         let sinks = report.plan?.sinks.map { names[$0.replica] } ?? []
         aftermath.settled = learnHealed(report)
+        for (target, opened) in report.opened.enumerated() {
+            knowledge.neverOpened(
+                EpochKnowledge.File(gfid: gfid, target: target), after: opened, toldFor: report.took + Self.lateMark,
+                at: now)
+        }
         switch settledName(report, settings, now) {
         case .clean(let others):
             ends(gfid, putOff: found(others, of: gfid, settings, now))
@@ -56,6 +61,9 @@ extension PipelineState {
         aftermath.waiters = takeWaiters(gfid)
         return aftermath
     }
+
+    /// A mark of which its writer heard nothing more may come so much later: of a brick that paused, say.
+    private static var lateMark: Duration { .seconds(4) }
 
     /// A heal of a few blocks comes of a writer that takes its time: nothing is to be saved there, and single writes
     /// are to be healed at once however slow the disk is.

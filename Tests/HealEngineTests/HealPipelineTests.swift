@@ -202,6 +202,25 @@ import TranslatorTesting
         await running.end()
     }
 
+    @Test func `an epoch whose mark never came keeps no file behind, whatever its writer told of it`() async throws {
+        // Goal: a writer that loses its target while it marks an epoch closes it as unknown. Nothing is on disk.
+        let running = Running(try await HealBench(content: [Self.base, Self.base]))
+        let bench = running.bench
+        #expect(await soon { running.status.state == .clean })
+        let g = bench.epoch([(1000, pattern(50, seed: 2))])
+        #expect(await soon { isHealed(bench) && running.status.state == .clean })
+        bench.close(g + 1, records: 0, isExact: false)
+        #expect(await soon { running.status.backlog.files == 1 })
+        // It may come late: a while it is believed in.
+        bench.clock.advance(by: .seconds(3))
+        #expect(running.status.backlog.files == 1)
+        #expect(await running.passes(upTo: .seconds(20)) { running.status.state == .clean })
+        // The next one has the same number.
+        #expect(bench.epoch([(5000, pattern(50, seed: 3))]) == g + 1)
+        #expect(await running.passes(upTo: .seconds(5)) { isHealed(bench) && running.status.state == .clean })
+        await running.end()
+    }
+
     @Test func `a writer's death has its open epochs healed`() async throws {
         let running = Running(try await HealBench(content: [Self.base, Self.base]))
         let bench = running.bench

@@ -35,6 +35,8 @@ struct HealReport: Sendable {
     var confirmed: [Int: Int32] = [:]
     /// By target: everything up to this epoch was found healed.
     var settled: [Int: Int32] = [:]
+    /// The newest epoch on each replica, where no data was pending.
+    var opened: [Int32] = []
     var took = Duration.zero
     var bytesMoved: UInt64 = 0, bytesSkipped: UInt64 = 0
 

@@ -174,6 +174,20 @@ struct EpochKnowledge: Sendable {
         files[file] = known
     }
 
+    /// `opened` is the newest epoch on the target's disk, and these were told of for longer than `age`: an epoch is
+    /// marked before it is told of, except for one whose mark the writer is not sure of. That mark never came.
+    mutating func neverOpened(_ file: File, after opened: Int32, toldFor age: Duration, at now: MonotonicTime) {
+        guard var known = files[file] else { return }
+        for (number, writers) in known.epochs
+        where number > opened && writers.values.allSatisfy({ now - $0.heard > age }) {
+            let freed = writers.values.reduce(0) { $0 + $1.counted }
+            known.cost -= freed
+            cost -= freed
+            known.epochs[number] = nil
+        }
+        files[file] = known
+    }
+
     // Questions.
 
     /// The one writer's account of an epoch. Nil when nobody told of it, or when two writers claim it: then neither is
