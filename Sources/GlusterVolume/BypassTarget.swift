@@ -17,7 +17,7 @@ public struct BypassRequest: Sendable {
         let place = VolfileLocation(file: "-o bypass", line: 0)
         let all = [("target", target.volume)] + options.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         return Volfile.VolumeBlock(
-            name: "\(replicate.name)-bypass", type: "features/bypass",
+            name: "\(replicate.name)-bypass", type: GlusterTranslators.bypass,
             options: all.map { Volfile.Option(name: $0.0, text: $0.1, location: place) },
             subvolumes: [replicate.name], location: place)
     }

@@ -19,12 +19,16 @@ extension [Volfile.VolumeBlock] {
                 subvolumes: subvolumes, location: place)
         }
         let wire = Volfile.VolumeBlock(
-            name: client.name + "-wire", type: client.type, options: client.options, subvolumes: client.subvolumes,
-            location: client.location, writer: client.writer)
+            name: client.name + Volfile.VolumeBlock.wireSuffix, type: client.type, options: client.options,
+            subvolumes: client.subvolumes, location: client.location, writer: client.writer)
         let directory = block(
             client.name + "-directory", "storage/posix",
             [("directory", brick.directory), ("volume-id", "\(volumeID)"), ("visiting", "on")])
-        let direct = block(client.name, "performance/direct", [], [wire.name, directory.name])
+        let direct = block(client.name, GlusterTranslators.direct, [], [wire.name, directory.name])
         replaceSubrange(position...position, with: [directory, wire, direct])
     }
+}
+
+extension Volfile.VolumeBlock {
+    static var wireSuffix: String { "-wire" }
 }

@@ -10,6 +10,8 @@ enum GlusterTranslators {
         case passThrough
     }
     static let replicate: TranslatorType = "cluster/replicate"
+    /// Ours, which we put in.
+    static let bypass: TranslatorType = "features/bypass", direct: TranslatorType = "performance/direct"
 
     private static let served: Set<TranslatorType> = [
         replicate, "cluster/distribute", "protocol/client", "features/utime", "debug/io-stats", "debug/trace",

@@ -45,6 +45,34 @@ public struct ServedVolfile: Sendable {
         passedThrough = passed
     }
 
+    /// Of a volfile that changed while `running`, an earlier `volfile` of the same volume, is mounted: bypass writes to
+    /// the brick that it wrote to, and what was a directory of this machine is one. Throws when another brick stands in
+    /// the target's place: its journal, and what was written there, belong to the one before.
+    public init(_ fetched: Volfile, bypass: BypassRequest?, as running: Volfile) throws(VolfileError) {
+        var bypass = bypass
+        let target = running.volumes.first { $0.type == GlusterTranslators.bypass }?.option("target")
+        if let asked = bypass, let target {
+            guard running.client(of: target)?.brick == fetched.client(of: target)?.brick else {
+                throw VolfileError(
+                    fetched[target]?.location ?? fetched.top.location,
+                    "volume \"\(target)\": another brick stands in the place of the one that bypass writes to")
+            }
+            bypass = BypassRequest(.named(target), options: asked.options, isDirect: asked.isDirect)
+        }
+        try self.init(fetched, bypass: bypass) { running[$0.volume]?.type == GlusterTranslators.direct }
+    }
+
+    /// The bricks that a changed volfile adds to replica sets of `running`: what a mount of that one writes, they miss,
+    /// and nobody says so on the others.
+    public static func addedReplicas(_ fetched: Volfile, to running: Volfile) -> [BrickPlace] {
+        fetched.volumes.flatMap { block -> [BrickPlace] in
+            guard block.type == GlusterTranslators.replicate, let known = running[block.name]?.subvolumes else {
+                return []
+            }
+            return BrickPlace.of(block, in: fetched).filter { !known.contains($0.volume) }
+        }
+    }
+
     /// One volfile for each replica set of a fetched one, in its order: what healers need. What stands above, and how
     /// files are spread over the sets, is for mounts. The data of bricks that are here is read and written in their
     /// directories.
@@ -69,4 +97,12 @@ extension Volfile.VolumeBlock {
             name: name, type: type, options: options, subvolumes: subvolumes, location: location, writer: writer)
     }
     func option(_ name: String) -> String? { options.first { $0.name == name }?.text }
+    fileprivate var brick: [String?] { [option("remote-host"), option("remote-subvolume")] }
+}
+
+extension Volfile {
+    /// The way to a replica's process, whether or not its data goes direct.
+    fileprivate func client(of replica: String) -> VolumeBlock? {
+        self[replica + VolumeBlock.wireSuffix] ?? self[replica]
+    }
 }

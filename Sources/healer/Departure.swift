@@ -15,18 +15,27 @@ struct Companion: Sendable {
     }
 }
 
-/// Whether the healer was asked to leave: only then may any of its tasks end. One that ends without is never taken for
-/// a clean stop, however it came about: it would leave a process that heals nothing, or a silent end.
+/// Whether the healer was asked to leave, or to begin anew: only then may any of its tasks end. One that ends without
+/// is never taken for a clean stop, however it came about: it would leave a process that heals nothing, or a silent
+/// end.
 final class Departure: Sendable {
-    private let isAsked = Mutex(false)
+    private struct State {
+        var isAsked = false
+        var comesBack = false
+    }
+    private let state = Mutex(State())
 
-    /// False when that was so already.
-    func ask() -> Bool {
-        isAsked.withLock { isAsked in
-            defer { isAsked = true }
-            return !isAsked
+    /// False when that was so already. `comesBack`: to begin anew, unless somebody asks it to leave for good.
+    func ask(comesBack: Bool = false) -> Bool {
+        state.withLock { state in
+            let isFirst = !state.isAsked || (state.comesBack && !comesBack)
+            if isFirst { (state.isAsked, state.comesBack) = (true, comesBack) }
+            return isFirst
         }
     }
+
+    /// Whether it was asked to begin anew.
+    var comesBack: Bool { state.withLock { $0.comesBack } }
 
     /// Runs all of them side by side until those that may end have, then cancels the rest. Answers the sentence for
     /// people when one ended that was not to.
@@ -41,7 +50,7 @@ final class Departure: Sendable {
             var left = companions.count { $0.mayEnd }
             var failure: DaemonFailure?
             while left > 0, failure == nil, let ended = await group.next() {
-                if !ended.mayEnd || !isAsked.withLock({ $0 }) {
+                if !ended.mayEnd || !state.withLock({ $0.isAsked }) {
                     failure = DaemonFailure(
                         .unasked,
                         "\(ended.name) has ended although nobody asked it to: a defect. Marks are kept; start the healer again"

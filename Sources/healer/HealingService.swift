@@ -22,9 +22,17 @@ struct HealingService: Sendable {
     private static let leavingMax = Duration.seconds(20)
 
     func run() async throws(DaemonFailure) {
+        let executor = IOExecutor(name: "heal", threads: 16)
+        while try await serve(on: executor) == .comesBack {}
+    }
+
+    private enum End { case left, comesBack }
+
+    private func serve(on executor: IOExecutor) async throws(DaemonFailure) -> End {
         // First of all: a signal that came earlier would leave locks to time out.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup, .sigusr1)
-        let environment = GraphEnvironment(log: log, executor: IOExecutor(name: "heal", threads: 16))
+        let environment = GraphEnvironment(log: log, executor: executor)
+        let departure = Departure()
         let description = try VolumeDescription(
             volfile: volfile, volume: volume, volumeName: volumeName, commandLine: commandLine,
             environment: environment)
@@ -41,14 +49,17 @@ struct HealingService: Sendable {
                     .configuration, "the replica sets of \(configuration.volume) have different volume-ids")
             }
             let (volume, started) = (configuration.volume, parts)
-            let following = Task { await description.follow(text) { reload(volume, started, description, $0) } }
+            let following = Task {
+                await description.follow(text) { reload(volume, started, description, departure, $0) }
+            }
             defer { following.cancel() }
-            try await heal(configuration.volume, ids[0], parts, environment, signals, description)
+            try await heal(configuration.volume, ids[0], parts, environment, signals, description, departure)
         } catch {
             for part in parts { await part.graph.stop() }
             throw error
         }
         for part in parts { await part.graph.stop() }
+        return departure.comesBack ? .comesBack : .left
     }
 
     private func start(_ parts: [HealedPart]) async throws(DaemonFailure) -> [Gfid] {
@@ -64,7 +75,7 @@ struct HealingService: Sendable {
 
     private func heal(
         _ volume: String, _ id: Gfid, _ parts: [HealedPart], _ environment: GraphEnvironment,
-        _ signals: UnixSignalsSequence, _ description: VolumeDescription
+        _ signals: UnixSignalsSequence, _ description: VolumeDescription, _ departure: Departure
     ) async throws(DaemonFailure) {
         let sockets: HealerSockets
         do throws(TransportError) {
@@ -74,7 +85,6 @@ struct HealingService: Sendable {
             throw DaemonFailure(.startUp, error.description)
         }
         log.write(.info, volume: volume) { "heals \(parts.map(\.replicaSet.name).joined(separator: ", "))" }
-        let departure = Departure()
         let watch = Task { await self.watch(signals, volume, parts, sockets, departure, description) }
         var companions = parts.map { part in
             Companion("the healing of \(part.replicaSet.name)", mayEnd: true) { await part.pipeline.run() }
@@ -85,7 +95,7 @@ struct HealingService: Sendable {
         watch.cancel()
         sockets.close()
         if let failure { throw failure }
-        log.write(.info, volume: volume) { "left" }
+        log.write(.info, volume: volume) { departure.comesBack ? "begins anew" : "left" }
     }
 
     /// SIGTERM and SIGINT: the windows in hand are finished; what still waits after `leavingMax`, or at a second
@@ -98,7 +108,7 @@ struct HealingService: Sendable {
             switch signal {
             case .sighup:
                 reopenLog()
-                await reread(volume, parts, description)
+                await reread(volume, parts, description, departure)
             case .sigusr1: dump(volume, parts, sockets)
             default:
                 guard departure.ask() else { leave(volume, "\(signal) again: leaving at once") }
@@ -124,38 +134,52 @@ struct HealingService: Sendable {
         exit(DaemonFailure.Code.startUp.rawValue)
     }
 
-    private func reread(_ volume: String, _ parts: [HealedPart], _ description: VolumeDescription) async {
+    private func reread(
+        _ volume: String, _ parts: [HealedPart], _ description: VolumeDescription, _ departure: Departure
+    ) async {
         do throws(DaemonFailure) {
             let (fresh, _) = try await description.read()
-            reload(volume, parts, description, fresh)
-        } catch {
-            log.write(.error, volume: volume) { "\(error); nothing was changed" }
-        }
-    }
-
-    private func reload(_ volume: String, _ parts: [HealedPart], _ description: VolumeDescription, _ text: String) {
-        do throws(DaemonFailure) {
-            reload(volume, parts, description, try description.configuration(text))
+            reload(volume, parts, description, departure, fresh)
         } catch {
             log.write(.error, volume: volume) { "\(error); nothing was changed" }
         }
     }
 
     private func reload(
-        _ volume: String, _ parts: [HealedPart], _ description: VolumeDescription, _ fresh: HealerConfiguration
+        _ volume: String, _ parts: [HealedPart], _ description: VolumeDescription, _ departure: Departure,
+        _ text: String
     ) {
-        guard fresh.parts.map(\.volfile.top.name) == parts.map(\.replicaSet.name) else {
-            log.write(.error, volume: volume) { "\(description.name) has other replica sets now: restart the healer" }
-            return
+        do throws(DaemonFailure) {
+            reload(volume, parts, description, departure, try description.configuration(text))
+        } catch {
+            log.write(.error, volume: volume) { "\(error); nothing was changed" }
         }
+    }
+
+    /// What the running graphs cannot take, such as other bricks of a cluster, needs new ones: nothing is lost by that,
+    /// because what is to be healed stands on the bricks.
+    private func reload(
+        _ volume: String, _ parts: [HealedPart], _ description: VolumeDescription, _ departure: Departure,
+        _ fresh: HealerConfiguration
+    ) {
         do throws(VolfileError) {
+            guard fresh.parts.map(\.volfile.top.name) == parts.map(\.replicaSet.name) else {
+                throw VolfileError(
+                    VolfileLocation(file: description.name, line: 0), "it has other replica sets than before")
+            }
             for (part, new) in zip(parts, fresh.parts) {
                 try part.graph.reconfigure(with: new.volfile)
                 part.pipeline.reconfigure(new.settings)
             }
             log.write(.info, volume: volume) { "\(description.name) was read again" }
         } catch {
-            log.write(.error, volume: volume) { "\(error); nothing was changed" }
+            guard description.isOfCluster else {
+                log.write(.error, volume: volume) { "\(error); nothing was changed: restart the healer" }
+                return
+            }
+            guard departure.ask(comesBack: true) else { return }
+            log.write(.info, volume: volume) { "begins anew after the windows in hand: \(error)" }
+            parts.forEach { $0.pipeline.stop() }
         }
     }
 

@@ -36,6 +36,8 @@ struct VolumeDescription: Sendable {
         }
     }
 
+    var isOfCluster: Bool { if case .cluster = place { true } else { false } }
+
     /// What it says now, and the text that was read.
     func read() async throws(DaemonFailure) -> (configuration: HealerConfiguration, text: String) {
         let text: String

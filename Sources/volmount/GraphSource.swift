@@ -1,4 +1,5 @@
 import DaemonProcess
+import FuseMount
 import Glibc
 import GlusterVolume
 import TranslatorCore
@@ -68,13 +69,30 @@ struct GraphSource: Sendable {
         }
     }
 
-    /// Takes up what changes in the cluster's volfile, until its task is cancelled: options into the running graph, and
-    /// of everything else one line says that it needs a new mount. Returns at once for a file.
-    func follow(_ text: String, _ graph: Graph) async {
+    /// Takes up what changes in the cluster's volfile, until its task is cancelled: options, and bricks that took the
+    /// place of others, into the running graph; of everything else one line says that it needs a new mount. Returns at
+    /// once for a file.
+    ///
+    /// Of what a mount writes, a replica that was added learns nothing, and is not blamed for missing it: while there
+    /// is one the gate is closed.
+    func follow(_ text: String, _ graph: Graph, gate: WriteGate) async {
         guard case .cluster(let source) = place else { return }
+        var hasClosed = false
         await source.follow(text) { fresh in
+            let added = self.added(fresh, to: graph.volfile)
+            if hasClosed != !added.isEmpty {
+                hasClosed.toggle()
+                if hasClosed { gate.close() } else { gate.open() }
+            }
+            if !added.isEmpty {
+                graph.top.volume.log(
+                    .error,
+                    "\(added.map(\.description).joined(separator: ", ")) was added to the volume, and this mount does not write to it: changes fail with EROFS until the volume is mounted anew"
+                )
+                return
+            }
             do throws(VolfileError) {
-                let changed = try graph.reconfigure(with: try served(fresh).volfile)
+                let changed = try graph.reconfigure(with: try served(fresh, as: graph.volfile).volfile)
                 guard !changed.isEmpty else { return }
                 graph.top.volume.log(.info, "new options from the cluster: \(changed.joined(separator: ", "))")
             } catch {
@@ -83,6 +101,11 @@ struct GraphSource: Sendable {
                     "the volume was changed, but this mount goes on as before until it is mounted anew: \(error)")
             }
         }
+    }
+
+    private func added(_ text: String, to running: Volfile) -> [BrickPlace] {
+        guard let fetched = try? Volfile(text, file: "\(running.file)", writer: .glusterd) else { return [] }
+        return ServedVolfile.addedReplicas(fetched, to: running)
     }
 
     /// One sentence when bricks are all somewhere else and none of them can be reached; nil where that is not so.
@@ -107,7 +130,11 @@ struct GraphSource: Sendable {
         }
     }
 
-    private func served(_ text: String) throws(VolfileError) -> (volfile: Volfile, passedThrough: [TranslatorType]) {
+    /// `running`: what is mounted already. To which brick bypass writes, and which are directories here, was decided
+    /// then.
+    private func served(
+        _ text: String, as running: Volfile? = nil
+    ) throws(VolfileError) -> (volfile: Volfile, passedThrough: [TranslatorType]) {
         let top = options.process.text(ifSet: "volume-name")
         switch place {
         case .file(let path): return (try traced(try Volfile(text, file: path, top: top)), [])
@@ -117,9 +144,13 @@ struct GraphSource: Sendable {
                 ? BypassRequest(
                     BypassTarget(options.process.text(ifSet: "target")), options: options.bypass,
                     isDirect: options.process.flag("direct")) : nil
-            let served = try ServedVolfile(
-                try Volfile(text, file: source.volume.description, top: top, writer: .glusterd), bypass: bypass
-            ) { $0.isOnThisMachine }
+            let fetched = try Volfile(text, file: source.volume.description, top: top, writer: .glusterd)
+            let served =
+                if let running {
+                    try ServedVolfile(fetched, bypass: bypass, as: running)
+                } else {
+                    try ServedVolfile(fetched, bypass: bypass) { $0.isOnThisMachine }
+                }
             return (try traced(served.volfile), served.passedThrough)
         }
     }

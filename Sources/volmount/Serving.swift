@@ -61,7 +61,7 @@ struct Serving {
         log.write(.info, volume: graph.top.name) { "mounted on \(directory)" }
         ready()
         let watch = Task { await self.watch(signals, mount, graph) }
-        let following = Task { await source.follow(text, graph) }
+        let following = Task { await source.follow(text, graph, gate: gate) }
         let purging = Task { await environment.pool.purgeRegularly() }
         await mount.untilUnmounted()
         watch.cancel()

@@ -159,6 +159,22 @@ class GlusterVolume:
         information = ElementTree.fromstring(self.cluster.gluster("volume", "info", self.name, "--xml"))
         return information.findtext(".//volume/id")
 
+    def replace_brick(self, number):
+        """An empty brick on another host, and in another directory, takes the place of one."""
+        old, path = self.places[number], os.path.join(self.cluster.folder, "%s-replaced%d" % (self.name, number))
+        place = "127.1.2.%d:%s" % (number + 1, path)
+        self.cluster.gluster("volume", "replace-brick", self.name, old, place, "commit", "force")
+        self.bricks[number], self.places[number] = path, place
+
+    def add_brick(self, replicas):
+        """One more replica of everything."""
+        number = len(self.bricks)
+        path = os.path.join(self.cluster.folder, "%s-brick%d" % (self.name, number))
+        place = "127.1.1.%d:%s" % (number + 1, path)
+        self.cluster.gluster("volume", "add-brick", self.name, "replica", str(replicas), place, "force")
+        self.bricks.append(path)
+        self.places.append(place)
+
     def set(self, option, value):
         self.cluster.gluster("volume", "set", self.name, option, value)
 

@@ -258,9 +258,15 @@ def a_volume_that_changes(cluster):
     wait_until("the mount to miss glusterd", lambda: said("no glusterd answers"))
     cluster.start()
     wait_until("the mount to find glusterd again", lambda: said("glusterd answers again"), 60)
-    cluster.gluster("volume", "add-brick", "living", "replica", "3", "127.1.1.3:" + os.path.join(cluster.folder, "living-brick2"), "force")
-    wait_until("the log's line about a new mount", lambda: said("goes on as before until it is mounted anew", "other volumes"))
-    write(os.path.join(ours, "after"), b"still served")
+    volume.add_brick(3)
+    wait_until("the log's line about a new mount", lambda: said(volume.places[2], "does not write to it", "until the volume is mounted anew"))
+    # It would miss what is written, and nobody would know.
+    expect(not make(os.path.join(ours, "after")), "a file is made that the third brick does not have")
+    with open(os.path.join(ours, "allowed"), "rb") as file:
+        expect(file.read() == b"made", "it is not read any more")
+    volume.unmount(ours)
+    ours = volume.mount_ours("bypass", "target=living-client-0", "attribute-timeout=0")
+    expect(make(os.path.join(ours, "after")), "mounted anew it takes no files")
     volume.unmount(ours)
 
 

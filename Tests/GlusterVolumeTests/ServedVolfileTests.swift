@@ -103,6 +103,55 @@ import Translators
         }
     }
 
+    private func replacing(_ client: String, in fetched: Volfile) throws -> Volfile {
+        var blocks = fetched.volumes
+        let place = try #require(blocks.firstIndex { $0.name == client })
+        let old = blocks[place]
+        blocks[place] = Volfile.VolumeBlock(
+            name: old.name, type: old.type,
+            options: old.options.map {
+                $0.name == "remote-host" ? .init(name: $0.name, text: "db9", location: $0.location) : $0
+            },
+            subvolumes: old.subvolumes, location: old.location, writer: old.writer)
+        return try Volfile(blocks, file: fetched.file)
+    }
+
+    @Test func `while mounted, what was direct stays so and another brick may be any but the target`() throws {
+        let fetched = try Self.fetched("replica2")
+        let asked = BypassRequest(.auto)
+        let running = try ServedVolfile(fetched, bypass: asked) { $0.volume == "replica2-client-0" }.volfile
+        let again = try ServedVolfile(fetched, bypass: asked, as: running).volfile
+        #expect(outline(again) == outline(running))
+        let sink = try ServedVolfile(replacing("replica2-client-1", in: fetched), bypass: asked, as: running).volfile
+        #expect(outline(sink) == outline(running))
+        #expect(sink["replica2-client-1"]?.option("remote-host") == "db9")
+        let moved = try replacing("replica2-client-0", in: fetched)
+        let error = #expect(throws: VolfileError.self) { try ServedVolfile(moved, bypass: asked, as: running) }
+        #expect("\(try #require(error))".contains("another brick stands in the place of the one that bypass writes to"))
+        let plain = try ServedVolfile(fetched).volfile
+        let followed = try ServedVolfile(moved, bypass: nil, as: plain).volfile
+        #expect(followed["replica2-client-0"]?.option("remote-host") == "db9")
+    }
+
+    @Test func `a replica that was added is told from those that are mounted, and from one that was replaced`() throws {
+        let fetched = try Self.fetched("replica2")
+        let running = try ServedVolfile(fetched, bypass: BypassRequest(.auto)) {
+            $0.volume == "replica2-client-0"
+        }.volfile
+        #expect(ServedVolfile.addedReplicas(fetched, to: running).isEmpty)
+        #expect(ServedVolfile.addedReplicas(try replacing("replica2-client-1", in: fetched), to: running).isEmpty)
+        let client = try #require(fetched["replica2-client-1"]), set = try #require(fetched["replica2-replicate-0"])
+        let more = Volfile.VolumeBlock(
+            name: "replica2-client-2", type: client.type, options: client.options, subvolumes: [],
+            location: client.location)
+        let larger = Volfile.VolumeBlock(
+            name: set.name, type: set.type, options: set.options, subvolumes: set.subvolumes + [more.name],
+            location: set.location)
+        let grown = try Volfile(
+            fetched.volumes.flatMap { $0.name == set.name ? [more, larger] : [$0] }, file: fetched.file)
+        #expect(ServedVolfile.addedReplicas(grown, to: running).map(\.volume) == ["replica2-client-2"])
+    }
+
     @Test func `every replica set of a distributed volume is there for healers, by itself`() throws {
         let sets = try ServedVolfile.replicaSets(of: try Self.fetched("distributed"))
         #expect(

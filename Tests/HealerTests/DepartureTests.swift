@@ -34,4 +34,13 @@ import TranslatorCore
         let healing = Companion("the healing", mayEnd: true) {}
         #expect(await departure.run([healing, healing, forEver], on: executor) == nil)
     }
+
+    @Test func `who is to begin anew may be asked to leave for good, not the reverse`() {
+        let departure = Departure()
+        #expect(departure.ask(comesBack: true) && departure.comesBack)
+        #expect(!departure.ask(comesBack: true))
+        #expect(departure.ask() && !departure.comesBack)
+        #expect(!departure.ask(comesBack: true) && !departure.comesBack)
+        #expect(!departure.ask())
+    }
 }

@@ -2,7 +2,7 @@ import TranslatorCore
 
 /// The options of `protocol/client`, as a connection needs them.
 struct ClientSettings: Sendable, CustomStringConvertible {
-    enum Place: Sendable {
+    enum Place: Equatable, Sendable {
         case address(BrickAddress)
         /// The port is glusterd's to say.
         case host(String, BrickAddress.Family)
@@ -34,6 +34,8 @@ struct ClientSettings: Sendable, CustomStringConvertible {
         isStrictAboutLocks = options.flag("strict-locks")
         place = try Self.place(options, of: volume)
     }
+
+    func isSameBrick(as other: ClientSettings) -> Bool { place == other.place && brick == other.brick }
 
     private static func place(_ options: OptionValues, of volume: Volume) throws(VolfileError) -> Place {
         let family = options.text("transport.address-family")

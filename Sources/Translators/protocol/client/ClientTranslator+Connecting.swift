@@ -40,8 +40,8 @@ extension ClientTranslator {
 
     /// One attempt: up when it returns.
     private func connect(_ context: Gfid, _ attempt: Int, _ ending: ConnectionEnding) async throws {
-        var settings = BrickConnection.Settings(try await address(), pool: volume.environment.pool)
         let options = self.settings
+        var settings = BrickConnection.Settings(try await address(options), pool: volume.environment.pool)
         (settings.name, settings.pingTimeout) = (volume.name, options.pingTimeout)
         (settings.frameTimeout, settings.socket) = (options.frameTimeout, options.socket)
         (settings.sendsGroups, settings.tls) = (options.sendsGroups, options.tls)
@@ -65,11 +65,13 @@ extension ClientTranslator {
             return state.isStopped
         }
         if isStopped { throw FopError.notConnected }
+        // One that took its place from now on closes this connection.
+        guard self.settings.isSameBrick(as: options) else { throw ClientProblem.replaced }
         var introduction = Introduction(
-            brick: self.settings.brick,
+            brick: options.brick,
             processUUID: Introduction.processUUID(
                 context: context, pid: getpid(), host: Self.hostName, client: volume.name, reconnection: attempt))
-        introduction.credentials = self.settings.credentials
+        introduction.credentials = options.credentials
         let welcome = try await brick.introduce(introduction)
         guard welcome.isChildUp else { throw ClientProblem.storageDown(settings.address) }
         try await serve(Session(brick: brick, generation: generation))
@@ -150,20 +152,20 @@ extension ClientTranslator {
     }
 
     /// Of the brick; its port from glusterd where the volfile does not say it: it is another one after a restart.
-    private func address() async throws -> BrickAddress {
-        switch settings.place {
+    private func address(_ options: ClientSettings) async throws -> BrickAddress {
+        switch options.place {
         case .address(let address): return address
         case .host(let host, let family):
             let glusterd = BrickAddress.tcp(host: host, port: ClientSettings.glusterdPort, family: family)
             var settings = BrickConnection.Settings(glusterd, pool: volume.environment.pool)
-            (settings.frameTimeout, settings.tls) = (settings.connectTimeout, .ofGlusterd(self.settings.tls))
+            (settings.frameTimeout, settings.tls) = (settings.connectTimeout, .ofGlusterd(options.tls))
             let connection = try await BrickConnection.connect(settings) { _ in }
             defer { connection.close() }
             let credential = GlusterCredential(Frame(caller: .root), timeFlags: [])
             let answer = try await connection.call(
-                PortByBrickArguments(brick: self.settings.brick), credential: .version2(credential))
+                PortByBrickArguments(brick: options.brick), credential: .version2(credential))
             guard let port = answer.brickPort else {
-                throw ClientProblem.notRunning(brick: self.settings.brick, glusterd)
+                throw ClientProblem.notRunning(brick: options.brick, glusterd)
             }
             return .tcp(host: host, port: port, family: family)
         }
@@ -209,12 +211,15 @@ final class ConnectionEnding: Sendable {
 enum ClientProblem: Error, CustomStringConvertible {
     case notRunning(brick: String, BrickAddress)
     case storageDown(BrickAddress)
+    /// While it was being connected to.
+    case replaced
 
     var description: String {
         switch self {
         case .notRunning(let brick, let glusterd):
             "glusterd at \(glusterd) knows no port of brick \(brick); start it: gluster volume start VOLUME force"
         case .storageDown(let address): "the brick at \(address) says that its storage is down; see its log"
+        case .replaced: "another brick has taken its place"
         }
     }
 }

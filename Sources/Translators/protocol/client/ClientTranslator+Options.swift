@@ -3,13 +3,17 @@ import TranslatorCore
 extension ClientTranslator {
     /// GlusterFS's names: what glusterd writes into volfiles, and what people write by hand.
     public static let options: [OptionDeclaration] =
-        place + trust + (patience + socket + fops).map { $0.reconfigurable() } + encryption + others
+        (place + patience + socket + fops).map { $0.reconfigurable() } + trust + transport + encryption + others
 
+    /// These change when another brick takes the place of one that is given up: GlusterFS's replace-brick.
     private static let place: [OptionDeclaration] = [
         .value("remote-host", .address, default: nil, "The brick's machine."),
         .integer(
             "remote-port", default: nil, in: 1...65535, "The brick's port; glusterd on that machine is asked without."),
         .text("remote-subvolume", default: nil, "The brick's directory, as its own volfile has it.").required(),
+    ]
+
+    private static let transport: [OptionDeclaration] = [
         .choice("transport-type", default: "tcp", of: ["tcp", "socket", "unix"], "How the brick is reached.")
             .alias("transport.type"),
         .choice(

@@ -48,12 +48,22 @@ public final class ClientTranslator: RemoteBrick {
     /// As the next connection has them.
     var settings: ClientSettings { configured.withLock { $0 } }
 
-    /// What concerns fops and timeouts holds at once; what concerns sockets, from the next connection on.
+    /// What concerns fops and timeouts holds at once; what concerns sockets, from the next connection on. Another brick
+    /// is down until it is reached: it has none of what was locked or open on the one before, and none of its files.
     public func reconfigure(_ options: OptionValues) throws(VolfileError) {
         let settings = try ClientSettings(options, of: volume)
-        configured.withLock { $0 = settings }
+        let before = configured.withLock { current in
+            defer { current = settings }
+            return current
+        }
         dropsDirect.store(settings.dropsDirect, ordering: .relaxed)
-        state.withLock { $0.connection }?.adopt(ping: settings.pingTimeout, frame: settings.frameTimeout)
+        let connection = state.withLock { $0.connection }
+        if settings.isSameBrick(as: before) {
+            connection?.adopt(ping: settings.pingTimeout, frame: settings.frameTimeout)
+        } else {
+            volume.log(.info, "brick \(settings):\(settings.brick) takes the place of \(before):\(before.brick)")
+            connection?.close(because: "another brick has taken its place")
+        }
     }
 
     public var brickPlace: String { "\(volume.options.text(ifSet: "remote-host") ?? "\(settings)"):\(settings.brick)" }

@@ -14,24 +14,24 @@ final class ClientScene: Sendable {
     let root = Inode(gfid: .root, type: .directory)
     let lines = LogLines()
 
-    init(_ brick: BrickProcess, options: String = "", waits: Bool = true) async throws {
-        guard case .tcp(let host, let port, _) = brick.address else { fatalError("a TCP brick is needed") }
-        let volfile = """
-            volume client
-                type protocol/client
-                option remote-host \(host)
-                option remote-port \(port)
-                option remote-subvolume \(brick.directory)
-                \(options)
-            end-volume
-            volume listener
-                type test/listener
-                subvolumes client
-            end-volume
+    static func volfile(_ brick: BrickProcess, options: String = "") -> String {
+        """
+        volume client
+            type protocol/client
+            \(brick.place)
+            \(options)
+        end-volume
+        volume listener
+            type test/listener
+            subvolumes client
+        end-volume
 
-            """
+        """
+    }
+
+    init(_ brick: BrickProcess, options: String = "", waits: Bool = true) async throws {
         graph = try Graph(
-            Volfile(volfile, file: "test.vol"),
+            Volfile(Self.volfile(brick, options: options), file: "test.vol"),
             registry: TranslatorRegistry([ClientTranslator.self, EventListener.self]),
             environment: GraphEnvironment(log: lines.log))
         client = try #require(graph["client"] as? ClientTranslator)

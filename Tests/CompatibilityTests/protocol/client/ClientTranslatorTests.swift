@@ -119,6 +119,21 @@ struct ClientTranslatorTests {
         for scene in [scene, other] { await scene.graph.stop() }
     }
 
+    @Test func `another brick takes the place of one while mounted, with none of its files`() async throws {
+        let old = try BrickProcess(), new = try BrickProcess()
+        let scene = try await ClientScene(old)
+        let fd = try await scene.create("file")
+        try await scene.write("on the old one", to: fd, at: 0)
+        try scene.graph.reconfigure(with: Volfile(ClientScene.volfile(new), file: "test.vol"))
+        try #require(await eventually { scene.listener.heard == ["subvolumeUp", "subvolumeDown", "subvolumeUp"] })
+        #expect(scene.client.brickPlace.hasSuffix(":" + new.directory))
+        await #expect(throws: FopError.self) { _ = try await scene.read(fd) }
+        let other = try await scene.create("file")
+        try await scene.write("on the new one", to: other, at: 0)
+        #expect(try await scene.read(other) == "on the new one")
+        await scene.graph.stop()
+    }
+
     @Test func `a file that cannot be opened again is no other one`() async throws {
         // Goal: no number of the dead process is used. Method: remove the first of two open files while the brick is
         // dead, so that the new process gives its number to the other.

@@ -109,7 +109,7 @@ import TranslatorTesting
         #expect("\(try #require(error))".contains("unknown option \"tomorrows-idea\""))
     }
 
-    @Test func `timeouts and what fops ask for change while mounted, the brick's place does not`() throws {
+    @Test func `timeouts, what fops ask for and the brick change while mounted, how it is reached does not`() throws {
         let graph = try Graph.fromText(Self.changed)
         let other = Self.changed.replacing("send-gids off", with: "send-gids on")
             .replacing("option strict-locks on", with: "option ping-timeout 9")
@@ -119,7 +119,13 @@ import TranslatorTesting
         let settings = try #require(graph.top as? ClientTranslator).settings
         #expect(settings.pingTimeout == .seconds(9) && settings.sendsGroups && !settings.isStrictAboutLocks)
         let moved = other.replacing("remote-subvolume /b", with: "remote-subvolume /c")
-        let error = #expect(throws: VolfileError.self) { try graph.reconfigure(with: Volfile(moved, file: "test.vol")) }
-        #expect("\(try #require(error))".contains("option \"remote-subvolume\" cannot change while mounted"))
+        #expect(
+            try graph.reconfigure(with: Volfile(moved, file: "test.vol")) == ["client.remote-subvolume"])
+        let encrypted = moved.replacing("send-gids on", with: "transport.socket.ssl-enabled on")
+        let error = #expect(throws: VolfileError.self) {
+            try graph.reconfigure(with: Volfile(encrypted, file: "test.vol"))
+        }
+        let said = "option \"transport.socket.ssl-enabled\" cannot change while mounted"
+        #expect("\(try #require(error))".contains(said))
     }
 }
