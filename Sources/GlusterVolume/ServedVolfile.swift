@@ -9,9 +9,10 @@ public struct ServedVolfile: Sendable {
     public let passedThrough: [TranslatorType]
 
     /// Throws one sentence that names the volume and what of it cannot be served. `isHere` tells whether a brick is a
-    /// directory of this machine; it is asked for bypass only.
+    /// directory of this machine; it is asked for bypass only. `isWriteback`: the kernel gathers writes.
     public init(
-        _ fetched: Volfile, bypass: BypassRequest? = nil, isHere: (BrickPlace) -> Bool = { _ in false }
+        _ fetched: Volfile, bypass: BypassRequest? = nil, isWriteback: Bool = false,
+        isHere: (BrickPlace) -> Bool = { _ in false }
     ) throws(VolfileError) {
         var blocks: [Volfile.VolumeBlock] = []
         var passed: [TranslatorType] = []
@@ -19,7 +20,9 @@ public struct ServedVolfile: Sendable {
         var standIns: [String: String] = [:]
         for block in fetched.volumes {
             let kept = block.standing(on: block.subvolumes.map { standIns[$0] ?? $0 })
-            switch try GlusterTranslators.treatment(of: block, isBypassed: bypass != nil) {
+            switch try GlusterTranslators.treatment(
+                of: block, servesWriteBehind: bypass == nil && !isWriteback)
+            {
             case .passThrough:
                 standIns[block.name] = kept.subvolumes[0]
                 if !passed.contains(block.type) { passed.append(block.type) }
@@ -48,7 +51,9 @@ public struct ServedVolfile: Sendable {
     /// Of a volfile that changed while `running`, an earlier `volfile` of the same volume, is mounted: bypass writes to
     /// the brick that it wrote to, and what was a directory of this machine is one. Throws when another brick stands in
     /// the target's place: its journal, and what was written there, belong to the one before.
-    public init(_ fetched: Volfile, bypass: BypassRequest?, as running: Volfile) throws(VolfileError) {
+    public init(
+        _ fetched: Volfile, bypass: BypassRequest?, isWriteback: Bool = false, as running: Volfile
+    ) throws(VolfileError) {
         var bypass = bypass
         let target = running.volumes.first { $0.type == GlusterTranslators.bypass }?.option("target")
         if let asked = bypass, let target {
@@ -59,7 +64,9 @@ public struct ServedVolfile: Sendable {
             }
             bypass = BypassRequest(.named(target), options: asked.options, isDirect: asked.isDirect)
         }
-        try self.init(fetched, bypass: bypass) { running[$0.volume]?.type == GlusterTranslators.direct }
+        try self.init(fetched, bypass: bypass, isWriteback: isWriteback) {
+            running[$0.volume]?.type == GlusterTranslators.direct
+        }
     }
 
     /// The bricks that a changed volfile adds to replica sets of `running`: what a mount of that one writes, they miss,

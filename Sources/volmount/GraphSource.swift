@@ -147,9 +147,11 @@ struct GraphSource: Sendable {
             let fetched = try Volfile(text, file: source.volume.description, top: top, writer: .glusterd)
             let served =
                 if let running {
-                    try ServedVolfile(fetched, bypass: bypass, as: running)
+                    try ServedVolfile(fetched, bypass: bypass, isWriteback: options.settings.isWriteback, as: running)
                 } else {
-                    try ServedVolfile(fetched, bypass: bypass) { $0.isOnThisMachine }
+                    try ServedVolfile(fetched, bypass: bypass, isWriteback: options.settings.isWriteback) {
+                        $0.isOnThisMachine
+                    }
                 }
             return (try traced(served.volfile), served.passedThrough)
         }

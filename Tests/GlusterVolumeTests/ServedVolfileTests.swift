@@ -39,6 +39,14 @@ import Translators
         #expect(served.passedThrough == ["performance/write-behind"] + Self.cacheTypes)
     }
 
+    @Test func `write-behind stays out under the kernel's writeback cache, which gathers writes itself`() throws {
+        let fetched = try Self.fetched("replica2")
+        let served = try ServedVolfile(fetched, isWriteback: true)
+        #expect(served.passedThrough == ["performance/write-behind"] + Self.cacheTypes)
+        let again = try ServedVolfile(fetched, bypass: nil, isWriteback: true, as: served.volfile)
+        #expect(outline(again.volfile) == outline(served.volfile))
+    }
+
     @Test func `options that an operator set reach write-behind`() throws {
         let served = try ServedVolfile(try Self.fetched("tuned"))
         let graph = try Graph(
