@@ -30,6 +30,13 @@ def both_ways(cluster):
         os.rename(os.path.join(writer, name, "sub", "deeper"), os.path.join(writer, name, "moved"))
         os.setxattr(os.path.join(writer, name, "file-4096"), "user.colour", b"red")
         expect_both_see(writer, reader, name, "changed %s" % name)
+    # What has no name any more is there as long as it is open; the kernel's fstat(2) does not say by which descriptor.
+    for mount in (genuine, ours):
+        with open(os.path.join(mount, "nameless"), "wb") as file:
+            os.unlink(file.name)
+            file.write(b"seven..")
+            file.flush()
+            expect(os.fstat(file.fileno()).st_size == 7, "an open file without a name has another size")
     said = [line for line in volume.said("ours").splitlines() if "performance/md-cache" in line]
     expect(len(said) == 1 and "performance/write-behind" not in said[0], "the notice of what is passed through is %s" % said)
     shown = [line.split() for line in open("/proc/self/mounts") if line.split()[1] == ours][0]

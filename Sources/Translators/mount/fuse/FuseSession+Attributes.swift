@@ -8,7 +8,17 @@ extension FuseSession {
     func getattr(_ handle: UInt64?, _ call: FuseCall) async throws(FopError) {
         let node = try node(call.node)
         let target = target(node, handle)
-        replyAttributes(try await top.stat(StatRequest(target), in: frame(call)).iatt, node, call)
+        let iatt: Iatt
+        do throws(FopError) {
+            iatt = try await top.stat(StatRequest(target), in: frame(call)).iatt
+        } catch {
+            // fstat(2) comes without a handle.
+            guard case .inode = target, error == .noEntry || error == .stale, let open = handles.first(of: node) else {
+                throw error
+            }
+            iatt = try await top.stat(StatRequest(.fd(open.fd)), in: frame(call)).iatt
+        }
+        replyAttributes(iatt, node, call)
     }
 
     /// By the open file where there is one: it is still there when the last name is gone.

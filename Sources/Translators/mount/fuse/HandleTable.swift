@@ -72,6 +72,15 @@ final class HandleTable: Sendable {
         }
     }
 
+    /// Any through which `node` is open. Looks at all: for what is rare.
+    func first(of node: Node) -> OpenHandle? {
+        for shard in shards {
+            let found = shard.state.withLock { $0.slots.first { $0.handle?.node === node }?.handle }
+            if let found { return found }
+        }
+        return nil
+    }
+
     var count: Int { shards.reduce(0) { $0 + $1.state.withLock { $0.slots.count - $0.free.count } } }
 
     func removeAll() -> [OpenHandle] {
