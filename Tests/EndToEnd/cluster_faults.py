@@ -135,10 +135,12 @@ class Paused:
 
     def end(self):
         os.kill(self.process, signal.SIGCONT)
-        time.sleep(1)
-        if is_gone(self.process):
-            print("  (glusterfsd has crashed; it is started again)", flush=True)
-            self.volume.start("force")
+        try:
+            wait_until("a crash, when its clients come back", lambda: is_gone(self.process), 5, 0.1)
+        except TestbedError:
+            return
+        print("  (glusterfsd has crashed; it is started again)", flush=True)
+        self.volume.start("force")
 
 
 class CutOff:
