@@ -22,8 +22,8 @@ enum GlusterTranslators {
     private static let passedThrough: Set<TranslatorType> = ["meta", "features/snapview-client"]
     /// The one of `performance/` that is served: the kernel waits for each write of a process. Not above
     /// `features/bypass`, which promises that a write that was answered is on its target, marked and told to the
-    /// healer, and with `fsync` how far beyond: an answer before that would take the promise back. Nor under the kernel's
-    /// writeback cache, which has answered and gathered them already.
+    /// healer, and with `fsync` how far beyond: an answer before that would take the promise back. Nor under the
+    /// kernel's writeback cache, which has answered and gathered them already.
     static let writeBehind: TranslatorType = "performance/write-behind"
 
     private static let genuine = "mount it with \"mount -t glusterfs\""
