@@ -14,18 +14,20 @@ extension HealPipeline: HealContext {
             newest: markIsFree ? await newest(file, opened) : .mayBeOpen(until: nil))
     }
 
-    /// Whether the newest epoch may still be written although nobody holds its mark: it has no close, and its writer
-    /// may have lost its connection with writes on the way (DESIGN §3.3, step 2).
+    /// Whether the newest epoch may still be written although nobody holds its mark: it has no close, or one that says
+    /// that its writer lost its connection, perhaps with writes on the way (DESIGN §3.3, step 2).
     private func newest(_ file: EpochKnowledge.File, _ opened: Int32) async -> EpochView.Newest {
         let now = time.now()
-        let (isClosed, known, foundFree) = state.withLock { state in
+        let (ending, known, foundFree) = state.withLock { state in
             (
-                state.knowledge.isClosed(file, opened), state.knowledge.writers(of: file, opened),
+                state.knowledge.ending(of: file, opened), state.knowledge.writers(of: file, opened),
                 state.markFoundFree(file, opened: opened, at: now)
             )
         }
-        if isClosed { return .closed }
-        guard !known.isEmpty else { return Self.open(until: foundFree + settings.unknownWriterDrain, now) }
+        if ending == .landed { return .closed }
+        guard ending == .unknown, !known.isEmpty else {
+            return Self.open(until: foundFree + settings.unknownWriterDrain, now)
+        }
         var latest: MonotonicTime?
         for writer in known {
             switch await writers.life(of: writer, target: file.target) {

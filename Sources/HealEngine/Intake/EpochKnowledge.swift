@@ -210,9 +210,19 @@ struct EpochKnowledge: Sendable {
         return (length, ByteRanges(written))
     }
 
-    /// Whether the close of this epoch was received, exact or not: its writes have landed.
-    func isClosed(_ file: File, _ generation: Int32) -> Bool {
-        (files[file]?.epochs[generation] ?? [:]).values.contains { $0.close != nil }
+    /// What is known of the end of an epoch.
+    enum Ending: Equatable, Sendable {
+        /// Nobody told of it.
+        case unknown
+        /// Its writer has let go of it and does not know what became of its last writes, or of its mark: the target may
+        /// still have them in hand.
+        case doubtful
+        /// Its writes have landed.
+        case landed
+    }
+    func ending(of file: File, _ generation: Int32) -> Ending {
+        let closes = (files[file]?.epochs[generation] ?? [:]).values.compactMap(\.close)
+        return closes.isEmpty ? .unknown : closes.contains { $0.records != nil } ? .landed : .doubtful
     }
 
     /// Who told of this epoch.

@@ -53,7 +53,7 @@ struct BrickHealTests {
         PlainFile.write(pattern(3 << 20, seed: 9), at: 0, to: sink)
         PlainFile.write(pattern(123, seed: 8), at: 40 << 20, to: sink)
         let generation = try await bench.openEpoch(inode)
-        bench.pipeline.received(bench.record(inode, generation, 1, .close(records: 0, isExact: false)))
+        bench.pipeline.received(bench.record(inode, generation, 1, .close(records: 1, isExact: true)))
         let report = await bench.heal(inode)
         #expect(report.outcome == .healed(isAll: true))
         #expect(report.plan?.method == (algorithm == .diff ? .diff : .full))

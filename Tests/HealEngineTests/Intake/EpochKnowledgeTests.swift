@@ -65,10 +65,12 @@ import TranslatorCore
         #expect(!knowledge.isComplete(Self.file, 1))
     }
 
-    @Test func `a close that is not exact ends the epoch and explains nothing`() {
+    @Test func `a close that is not exact leaves in doubt what has landed, and explains nothing`() {
         var knowledge = EpochKnowledge()
         _ = knowledge.learn(Self.record(.close(records: 0, isExact: false), 1, 1), at: Self.now)
-        #expect(knowledge.isClosed(Self.file, 1) && !knowledge.isComplete(Self.file, 1))
+        #expect(knowledge.ending(of: Self.file, 1) == .doubtful && !knowledge.isComplete(Self.file, 1))
+        _ = knowledge.learn(Self.record(.close(records: 0, isExact: true), 2, 2), at: Self.now)
+        #expect(knowledge.ending(of: Self.file, 2) == .landed)
     }
 
     @Test func `a run ends at the first epoch that is not complete`() {
@@ -111,7 +113,7 @@ import TranslatorCore
         _ = knowledge.learn(Self.record(.close(records: 0, isExact: true), 1, 1), at: Self.now)
         _ = knowledge.learn(Self.record(.close(records: 0, isExact: true), 1, 1, target: 1), at: Self.now)
         knowledge.forget(target: 0)
-        #expect(!knowledge.isClosed(Self.file, 1))
+        #expect(knowledge.ending(of: Self.file, 1) == .unknown)
         #expect(knowledge.isComplete(EpochKnowledge.File(gfid: Self.file.gfid, target: 1), 1))
     }
 
