@@ -69,14 +69,15 @@ public struct ServedVolfile: Sendable {
         }
     }
 
-    /// The bricks that a changed volfile adds to replica sets of `running`: what a mount of that one writes, they miss,
-    /// and nobody says so on the others.
+    /// The bricks that a changed volfile adds to replica sets, or to the one brick, of `running`: what a mount of that
+    /// one writes, they miss, and nobody says so on the others.
     public static func addedReplicas(_ fetched: Volfile, to running: Volfile) -> [BrickPlace] {
         fetched.volumes.flatMap { block -> [BrickPlace] in
-            guard block.type == GlusterTranslators.replicate, let known = running[block.name]?.subvolumes else {
-                return []
-            }
-            return BrickPlace.of(block, in: fetched).filter { !known.contains($0.volume) }
+            guard block.type == GlusterTranslators.replicate else { return [] }
+            let places = BrickPlace.of(block, in: fetched)
+            let added = places.filter { running[$0.volume] == nil }
+            // All of them: another set of a distributed volume, with files of its own.
+            return added.count < places.count ? added : []
         }
     }
 

@@ -79,12 +79,14 @@ struct GraphSource: Sendable {
         guard case .cluster(let source) = place else { return }
         var hasClosed = false
         await source.follow(text) { fresh in
-            let added = self.added(fresh, to: graph.volfile)
+            guard let added = self.added(fresh, to: graph) else { return }
             if hasClosed != !added.isEmpty {
                 hasClosed.toggle()
                 if hasClosed { gate.close() } else { gate.open() }
             }
             if !added.isEmpty {
+                // What was answered before goes down now, and not beside the new replica's heal for long.
+                for case let behind as WriteBehindTranslator in graph.translators { await behind.drain() }
                 graph.top.volume.log(
                     .error,
                     "\(added.map(\.description).joined(separator: ", ")) was added to the volume, and this mount does not write to it: changes fail with EROFS until the volume is mounted anew"
@@ -103,9 +105,16 @@ struct GraphSource: Sendable {
         }
     }
 
-    private func added(_ text: String, to running: Volfile) -> [BrickPlace] {
-        guard let fetched = try? Volfile(text, file: "\(running.file)", writer: .glusterd) else { return [] }
-        return ServedVolfile.addedReplicas(fetched, to: running)
+    /// Nil, after a line that says why, when nobody can tell.
+    private func added(_ text: String, to graph: Graph) -> [BrickPlace]? {
+        do throws(VolfileError) {
+            let fetched = try Volfile(text, file: graph.volfile.file, writer: .glusterd)
+            return ServedVolfile.addedReplicas(fetched, to: graph.volfile)
+        } catch {
+            graph.top.volume.log(
+                .warning, "the cluster's new volfile is not one; this mount goes on as before: \(error)")
+            return nil
+        }
     }
 
     /// One sentence when bricks are all somewhere else and none of them can be reached; nil where that is not so.

@@ -160,6 +160,14 @@ import Translators
         #expect(ServedVolfile.addedReplicas(grown, to: running).map(\.volume) == ["replica2-client-2"])
     }
 
+    @Test func `a second replica of a volume that had one brick is one that was added, a second set is not`() throws {
+        let fetched = try Self.fetched("replica2")
+        let one = try Volfile([try #require(fetched["replica2-client-0"])], file: fetched.file)
+        #expect(ServedVolfile.addedReplicas(fetched, to: one).map(\.volume) == ["replica2-client-1"])
+        let elsewhere = try Volfile([try #require(try Self.fetched("single").volumes.first)], file: fetched.file)
+        #expect(ServedVolfile.addedReplicas(fetched, to: elsewhere).isEmpty)
+    }
+
     @Test func `every replica set of a distributed volume is there for healers, by itself`() throws {
         let sets = try ServedVolfile.replicaSets(of: try Self.fetched("distributed"))
         #expect(

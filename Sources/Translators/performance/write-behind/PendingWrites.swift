@@ -233,13 +233,13 @@ extension PendingWrites {
         return wakes
     }
 
-    /// A write that is kept may hold up others for as long as it fails: who waits for it waits no longer.
+    /// A write that is kept may hold up others for as long as it fails: who waits for it, or for what may be behind it,
+    /// waits no longer.
     private mutating func settle(_ write: Write, _ error: FopError?, isKept: Bool, _ wakes: inout Wakes) {
-        for position in settlings.indices.reversed() {
-            guard write.number <= settlings[position].upTo, write.range.overlaps(settlings[position].range) else {
-                continue
-            }
-            settlings[position].left -= 1
+        for position in settlings.indices.reversed() where write.number <= settlings[position].upTo {
+            let isWaitedFor = write.range.overlaps(settlings[position].range)
+            guard isWaitedFor || isKept else { continue }
+            if isWaitedFor { settlings[position].left -= 1 }
             settlings[position].error = settlings[position].error ?? error
             guard settlings[position].left == 0 || isKept else { continue }
             let done = settlings.remove(at: position)

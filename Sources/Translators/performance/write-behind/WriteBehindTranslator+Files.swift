@@ -30,10 +30,11 @@ extension WriteBehindTranslator {
     /// Answered first where the volume says so: what failed until now is told, what fails later is told to whoever asks
     /// next. Not where locks go with it, nor where failed writes had to be given up.
     public func flush(_ request: FlushRequest, in frame: Frame) async throws(FopError) -> DoneReply {
-        guard request.fd.flags.canWrite else { return try await subvolume.flush(request, in: frame) }
+        let hadLocks = context(request.fd.inode)?.hadLocks.load(ordering: .relaxed) == true
+        guard request.fd.flags.canWrite || hadLocks else { return try await subvolume.flush(request, in: frame) }
         let context = madeContext(request.fd.inode)
         let hasFailed = context.pending.withLock { !$0.failed.isEmpty }
-        if settings.flushesBehind, !hasFailed, !context.hadLocks.load(ordering: .relaxed) {
+        if settings.flushesBehind, !hasFailed, !hadLocks {
             if let error = context.pending.withLock({ $0.takeFailure(of: request.fd) }) { throw error }
             flushSoon(request, context, in: frame)
             return DoneReply()
@@ -49,6 +50,8 @@ extension WriteBehindTranslator {
 
     private func flushSoon(_ request: FlushRequest, _ context: WriteBehindInode, in frame: Frame) {
         counters.flushedBehind.count()
+        // There were no locks to let go of. Those that the caller takes through its next descriptor are not this one's.
+        let frame = frame.with(lockOwner: .unique())
         flushes.withLock { flushes in
             let before = flushes[ObjectIdentifier(request.fd)]
             flushes[ObjectIdentifier(request.fd)] = Task(executorPreference: volume.environment.executor) { [self] in
@@ -103,7 +106,9 @@ extension WriteBehindTranslator {
 extension WriteBehindTranslator {
     public func lk(_ request: LkRequest, in frame: Frame) async throws(FopError) -> LkReply {
         if request.command != .get {
-            if request.lock.kind != .write { try await settled(context(request.fd.inode)) }
+            // An unlock is not kept from the volume below by a write that failed.
+            if request.lock.kind == .unlock, let context = context(request.fd.inode) { await settle(context) }
+            if request.lock.kind == .read { try await settled(context(request.fd.inode)) }
             if request.lock.kind != .unlock {
                 madeContext(request.fd.inode).hadLocks.store(true, ordering: .relaxed)
             }

@@ -95,9 +95,12 @@ public final class WriteBehindTranslator: Translator {
 
     /// Nothing is answered any more that is not done.
     public func stop() async {
-        for context in dirty.all { await settle(context, forgets: true) }
+        await drain()
         for flush in flushes.withLock({ Array($0.values) }) { await flush.value }
     }
+
+    /// What was answered until now is done, or has failed for good.
+    public func drain() async { for context in dirty.all { await settle(context, forgets: true) } }
 
     public func dump() -> StateDump? {
         var dump = StateDump()

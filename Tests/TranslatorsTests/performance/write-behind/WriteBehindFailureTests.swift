@@ -62,6 +62,24 @@ import TranslatorTesting
         await stack.stop()
     }
 
+    @Test func `with resync who waits for what is behind a failed write is told`() async throws {
+        let stack = try await WriteBehindStack(["resync-failed-syncs-after-fsync on"])
+        let fd = try await stack.create("file")
+        try await stack.write("0123456789", to: fd)
+        try await stack.fsync(fd)
+        stack.faulty.fail(.writev, with: .noSpace)
+        let gate = stack.faulty.hold(.writev)
+        try await stack.write("aaaa", to: fd)
+        try await stack.write("bbbbbbbb", to: fd)
+        let reading = Task.immediate { await stack.error { _ = try await stack.read(fd, at: 6, bytes: 2) } }
+        gate.open()
+        #expect(await reading.value == .noSpace)
+        stack.faulty.mend()
+        try await stack.fsync(fd)
+        #expect(try stack.content() == "bbbbbbbb89")
+        await stack.stop()
+    }
+
     @Test func `by default what failed is not tried again`() async throws {
         let stack = try await WriteBehindStack()
         let fd = try await stack.create("file")

@@ -268,6 +268,36 @@ import TranslatorTesting
         await stack.stop()
     }
 
+    @Test func `a close that only read waits too, where locks go with it`() async throws {
+        let stack = try await WriteBehindStack()
+        let fd = try await stack.create("file")
+        let reader = try await stack.open(fd.inode, [])
+        let lock = PosixLock(kind: .write, range: .whole, pid: 7)
+        _ = try await stack.top.lk(LkRequest(fd: fd, command: .set, lock: lock), in: stack.frame)
+        try await stack.write("data", to: fd)
+        try await stack.flush(reader)
+        #expect(try stack.content() == "data")
+        await stack.stop()
+    }
+
+    @Test func `a flush that is done later lets go of no lock that was taken meanwhile`() async throws {
+        let stack = try await WriteBehindStack()
+        let fd = try await stack.create("file")
+        let gate = stack.faulty.hold(.writev)
+        try await stack.write("data", to: fd)
+        try await stack.flush(fd)
+        let next = try await stack.open(fd.inode)
+        let lock = PosixLock(kind: .write, range: .whole, pid: 7)
+        let request = LkRequest(fd: next, command: .set, lock: lock)
+        _ = try await stack.top.lk(request, in: stack.frame)
+        gate.open()
+        await stack.top.release(fd)
+        #expect(stack.recorder.fops.contains(.flush))
+        let other = Frame(caller: Caller(pid: 8, uid: 0, gid: 0))
+        #expect(await stack.error { _ = try await stack.top.lk(request, in: other) } == .tryAgain)
+        await stack.stop()
+    }
+
     @Test(arguments: [OpenFlags.sync, .dsync, .direct, []])
     func `a write that promises to be durable is done before it is answered`(_ flags: OpenFlags) async throws {
         let stack = try await WriteBehindStack(["strict-O_DIRECT on"])
