@@ -212,11 +212,13 @@ def sparse(folder, rounds, report):
 def lag(folder, rounds, report):
     """From a write's return until its mark says healed and the other brick has the bytes: as `make demo` measures it."""
     sys.path.insert(0, os.path.join(REPOSITORY, "scripts"))
-    import demo
+    import workload
     healing = Healing(folder)
+    testbed = healing.testbed
     try:
-        healing.testbed.healctl("queue", "resume")
-        p50, p99 = demo.lag(healing.testbed, 100 * rounds)
+        testbed.healctl("queue", "resume")
+        p50, p99 = workload.lag(testbed.mount_point, testbed.bricks[0], testbed.volume + "-client-1", testbed.bricks[1],
+                                100 * rounds)
         report.ratio("lag-p50-ms", "lag from write to healed, idle, p50, ms", p50)
         report.ratio("lag-p99-ms", "the same, p99, ms", p99)
     finally:
