@@ -55,11 +55,12 @@ public final class HealPipeline: Sendable {
             group.cancelAll()
         }
         // Nobody is left to wait for.
-        let waiters = state.withLock { state in
-            defer { state.waiters = [:] }
-            return state.waiters.values.flatMap(\.self)
+        let (waiters, crawlWaiters) = state.withLock { state in
+            defer { (state.waiters, state.crawlWaiters) = ([:], []) }
+            return (state.waiters.values.flatMap(\.self), state.crawlWaiters)
         }
         waiters.forEach { $0.continuation.resume(returning: nil) }
+        crawlWaiters.forEach { $0.continuation.resume() }
     }
 
     /// The windows in hand are finished, nothing new is begun; `run` returns.
@@ -138,33 +139,75 @@ public final class HealPipeline: Sendable {
         crawlWake.signal()
     }
 
-    private func crawlFromTimeToTime() async {
-        var next: MonotonicTime? = time.now()
-        while !Task.isCancelled {
-            await crawlWake.wait(until: next, time)
-            if Task.isCancelled { return }
-            let now = time.now()
-            let isWanted = state.withLock { state in
-                defer { state.isCrawlWanted = false }
-                return state.isCrawlWanted || next.map { $0 <= now } ?? false
+    /// Walks the indices now, and returns when that is done: every file that was marked before waits for its turn then.
+    func look() async {
+        await withCheckedContinuation { continuation in
+            let isOver = state.withLock { state in
+                if state.isStopping { return true }
+                state.crawlWaiters.append(PipelineState.CrawlWaiter(continuation: continuation))
+                state.isCrawlWanted = true
+                return false
             }
-            guard isWanted else { continue }
-            state.withLock { $0.schedule.crawlBegan() }
-            let failures = await IndexCrawl(replicas: replicas).run { gfid in await self.crawled(gfid) }
-            state.withLock { state in
-                state.crawlFailures = failures
-                state.hasCrawled = true
-            }
-            for (replica, error) in failures where error != .notConnected {
-                log(.warning, "the index of \(replicas.names[replica]) cannot be read: \(error)")
-            }
-            // Requests that come close together share one walk.
-            do { try await time.sleep(for: .milliseconds(200)) } catch { return }
-            next = settings.crawlInterval > .zero ? time.now() + settings.crawlInterval : nil
-            if state.withLock({ $0.schedule.hasOverflowed && $0.schedule.hasRoom || $0.isCrawlWanted }) {
-                next = time.now()
-            }
+            if isOver { continuation.resume() } else { crawlWake.signal() }
         }
+    }
+
+    private func crawlFromTimeToTime() async {
+        var next: MonotonicTime? = time.now(), glance: MonotonicTime?
+        var unknown: Set<Gfid> = []
+        while !Task.isCancelled {
+            await crawlWake.wait(until: [next, glance].compactMap(\.self).min(), time)
+            if Task.isCancelled { return }
+            let began = time.now()
+            let isDue = next.map { $0 <= began } ?? false
+            let isWalk = state.withLock { state in
+                guard state.isCrawlWanted || isDue else { return false }
+                state.crawlBegan()
+                return true
+            }
+            if isWalk {
+                await walk()
+                // Requests that come close together share one walk.
+                do { try await time.sleep(for: .milliseconds(200)) } catch { return }
+                next = settings.crawlInterval > .zero ? time.now() + settings.crawlInterval : nil
+                if state.withLock({ $0.schedule.hasOverflowed && $0.schedule.hasRoom || $0.isCrawlWanted }) {
+                    next = time.now()
+                }
+            } else if glance.map({ $0 <= began }) ?? false {
+                unknown = await self.glance(again: unknown)
+            } else {
+                continue
+            }
+            let now = time.now()
+            glance =
+                settings.glanceInterval > .zero
+                ? now + max(settings.glanceInterval, (now - began) * Self.glanceShare) : nil
+        }
+    }
+    /// Of the time, one part of so many goes into glances, however long the indices are.
+    private static let glanceShare = 50
+
+    private func walk() async {
+        let failures = await IndexCrawl(replicas: replicas).run { gfid in await self.crawled(gfid) }
+        let waiters = state.withLock { $0.crawlEnded(failures) }
+        for (replica, error) in failures where error != .notConnected {
+            log(.warning, "the index of \(replicas.names[replica]) cannot be read: \(error)")
+        }
+        waiters.forEach { $0.continuation.resume() }
+    }
+
+    /// Wants the files in the indices of which nothing is known, now and at the last glance; answers those seen now.
+    /// Once is not enough: every file that an ordinary client changes stands there for a moment, and an inspection
+    /// would cost that client its lock.
+    private func glance(again unknown: Set<Gfid>) async -> Set<Gfid> {
+        var seen: Set<Gfid> = []
+        // What cannot be read, the next walk complains of.
+        _ = await IndexCrawl(replicas: replicas).run { gfid in
+            guard seen.count < settings.waitingMax, !state.withLock({ $0.isKnown(gfid) }) else { return }
+            seen.insert(gfid)
+            if unknown.contains(gfid) { await crawled(gfid) }
+        }
+        return seen
     }
 
     /// Not behind until a heal has seen that it is: an entry may be stale, or of another kind.

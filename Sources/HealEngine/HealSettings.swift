@@ -14,6 +14,9 @@ public struct HealSettings: Equatable, Sendable {
     /// `heal-timeout`: between two walks of the indices. Zero: only at start, on a brick's return and when records were
     /// lost.
     public var crawlInterval = Duration.seconds(600)
+    /// `index-interval`: between two looks at the names in the indices. Of what ordinary clients of the volume mark
+    /// nobody tells, and they may find a brick that came back later than this healer does. Zero: never.
+    public var glanceInterval = Duration.seconds(5)
     /// `favorite-child-policy`: whom to believe in a split-brain without asking.
     public var favorite = FavoriteChildPolicy.none
     /// Files that wait for their turn; what does not fit is left to the next crawl.

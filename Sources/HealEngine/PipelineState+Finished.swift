@@ -31,11 +31,11 @@ extension PipelineState {
         case .clean(let others):
             ends(gfid, putOff: found(others, of: gfid, settings, now))
         case .healed(let isAll):
-            _ = found(report.plan?.facts.otherKinds ?? [], of: gfid, settings, now)
+            let others = found(report.plan?.facts.otherKinds ?? [], of: gfid, settings, now)
             aftermath.finished = account(report, active, sinks: sinks, at: now, wall: wall)
             // What it left is for epochs that are not complete yet: their close has it heard of again.
             ends(
-                gfid, putOff: isAll ? nil : putOff(.close(until: nil), settings, now),
+                gfid, putOff: isAll ? others : putOff(.close(until: nil), settings, now),
                 rest: rest(after: report, settings, now),
                 stillBehind: isAll ? nil : now)
         case .gone:

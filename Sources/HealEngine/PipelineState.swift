@@ -11,6 +11,11 @@ struct PipelineState: Sendable {
         var isCovered: Bool
         let continuation: CheckedContinuation<HealReport?, Never>
     }
+    struct CrawlWaiter: Sendable {
+        /// The walk has begun.
+        var isCovered = false
+        let continuation: CheckedContinuation<Void, Never>
+    }
     private struct MarkKey: Hashable, Sendable {
         let file: EpochKnowledge.File
         let opened: Int32
@@ -30,6 +35,8 @@ struct PipelineState: Sendable {
     var isPaused = false
     var isStopping = false
     var isCrawlWanted = true
+    /// Those who wait for the end of a walk that begins after they asked.
+    var crawlWaiters: [CrawlWaiter] = []
     /// The indices were walked at least once: what is marked is known.
     var hasCrawled = false
     var crawlFailures: [Int: FopError] = [:]
@@ -79,6 +86,24 @@ struct PipelineState: Sendable {
                 && schedule.putOff(gfid) == nil
         }
         return forgotten.keys.sorted().map { want($0, .crawled) }.contains(true)
+    }
+
+    /// Something will come back to this file: a glance need not.
+    func isKnown(_ gfid: Gfid) -> Bool {
+        schedule.isWaiting(gfid) || schedule.isInFlight(gfid) || schedule.putOff(gfid) != nil
+            || ledger.behind[gfid] != nil || ledger.otherKinds[gfid] != nil
+    }
+
+    mutating func crawlBegan() {
+        isCrawlWanted = false
+        schedule.crawlBegan()
+        for position in crawlWaiters.indices { crawlWaiters[position].isCovered = true }
+    }
+    /// Whom to wake.
+    mutating func crawlEnded(_ failures: [Int: FopError]) -> [CrawlWaiter] {
+        (crawlFailures, hasCrawled) = (failures, true)
+        defer { crawlWaiters.removeAll { $0.isCovered } }
+        return crawlWaiters.filter(\.isCovered)
     }
 
     mutating func nextFile(at now: MonotonicTime) -> Gfid? {

@@ -16,6 +16,10 @@ struct HealerOptions: Sendable {
         .duration(
             "heal-timeout", default: "600", in: .zero ... .seconds(86_400 * 30),
             "Between two walks of the indices; 0: only at start, on a brick's return and when records were lost."),
+        .duration(
+            "index-interval", default: "5", in: .zero ... .seconds(86_400),
+            "Between two looks at the names in the indices: a file that stands there twice in a row, and of which no writer told, is inspected; 0: never. What clients without bypass left behind is found by it."
+        ),
         .integer("shd-wait-qlength", default: 65_536, in: 1...4_194_304, "Files that wait for their turn.")
             .alias("files-waiting"),
         .choice(
@@ -66,6 +70,7 @@ struct HealerOptions: Sendable {
         settings.windowsInFlight = values.integer("data-self-heal-window-size")
         settings.filesInFlight = values.integer("shd-max-threads")
         settings.crawlInterval = values.duration("heal-timeout")
+        settings.glanceInterval = values.duration("index-interval")
         settings.waitingMax = values.integer("shd-wait-qlength")
         settings.favorite = FavoriteChildPolicy(rawValue: values.text("favorite-child-policy")) ?? .none
         settings.share = try share()

@@ -251,6 +251,8 @@ class Scene:
         """While a brick is away, what is pending keeps every tool from saying that all is well."""
         volume = self.volume
         wait_until("something to be pending", volume.pending, 10)
+        # One that begins anew, with other bricks than before, is away for a tenth of a second.
+        wait_until("the healer to answer", lambda: volume.healctl("status", "--check").returncode != 4, 10)
         answer = volume.healctl("status", "--check")
         expect(answer.returncode not in (0, 4), "healctl status --check ends with %d: %s" % (answer.returncode, answer.stdout))
         answer = volume.healctl("wait", "--until", "clean", "--timeout", "200ms")

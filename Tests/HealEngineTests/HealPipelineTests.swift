@@ -106,6 +106,57 @@ import TranslatorTesting
         await running.end()
     }
 
+    @Test func `what a client marked of which nobody heard is healed at the second glance, and not at the first`()
+        async throws
+    {
+        let bench = try await HealBench(content: [Self.base, Self.base])
+        let running = Running(bench)
+        #expect(await soon { running.status.state == .clean })
+        let file = Gfid.random(), began = bench.clock.now()
+        bench.replicas.bricks[0].place(file, pattern(5000, seed: 9))
+        bench.replicas.bricks[1].place(file, [])
+        bench.replicas.accuse(file, on: 0, about: 1)
+        #expect(await running.passes(upTo: .seconds(300)) { isHealed(bench, file) })
+        #expect(bench.clock.now() - began > HealSettings().glanceInterval)
+        await running.end()
+    }
+
+    @Test func `without glances what nobody tells of waits for the next walk`() async throws {
+        var settings = HealSettings()
+        (settings.glanceInterval, settings.crawlInterval) = (.zero, .seconds(30))
+        let bench = try await HealBench(settings: settings, content: [Self.base, Self.base])
+        let running = Running(bench)
+        #expect(await soon { running.status.state == .clean })
+        let began = bench.clock.now()
+        bench.replicas.accuse(bench.file, on: 0, about: 1)
+        #expect(await running.passes { isHealed(bench) })
+        #expect(bench.clock.now() - began > settings.crawlInterval - .seconds(1))
+        await running.end()
+    }
+
+    @Test func `after a look the status knows what was marked before`() async throws {
+        let bench = try await HealBench(content: [Self.base, Self.base])
+        let running = Running(bench)
+        #expect(await soon { running.status.state == .clean })
+        let gate = bench.client.faulty(1).hold(.fsync)
+        bench.replicas.bricks[0].place(bench.file, pattern(5000, seed: 9))
+        bench.replicas.accuse(bench.file, on: 0, about: 1)
+        #expect(running.status.state == .clean)
+        let hasLooked = Mutex(false)
+        let look = Task {
+            await bench.pipeline.look()
+            hasLooked.withLock { $0 = true }
+        }
+        // Behind the pause after the first walk, and long before anybody would look by himself.
+        #expect(await running.passes(upTo: .seconds(2)) { hasLooked.withLock { $0 } })
+        await look.value
+        #expect(running.status.state != .clean)
+        gate.open()
+        #expect(await soon { isHealed(bench) && running.status.state == .clean })
+        await running.end()
+        await bench.pipeline.look()
+    }
+
     @Test func `a queue that overflows loses nothing: the next walk finds the rest`() async throws {
         var settings = HealSettings()
         settings.waitingMax = 3
@@ -374,6 +425,20 @@ import TranslatorTesting
         bench.replicas.accuse(bench.file, on: 0, about: 1, .zero)
         let healed = bench.clock.now()
         #expect(await running.passes { running.status.state == .clean })
+        #expect(bench.clock.now() - healed < .seconds(60))
+        await running.end()
+    }
+
+    @Test func `their end is seen soon, too, where data had to be healed as well`() async throws {
+        let running = Running(try await HealBench(content: [Self.base, Self.base]))
+        let bench = running.bench
+        bench.replicas.bricks[0].place(bench.file, pattern(5000, seed: 9))
+        bench.replicas.accuse(bench.file, on: 0, about: 1, PendingCounts(data: 1, metadata: 1))
+        bench.pipeline.mayBeBehind([bench.file])
+        #expect(await running.passes { bench.replicas.areEqual(bench.file) && running.status.state == .behind })
+        bench.replicas.accuse(bench.file, on: 0, about: 1, .zero)
+        let healed = bench.clock.now()
+        #expect(await running.passes(upTo: .seconds(60)) { running.status.state == .clean })
         #expect(bench.clock.now() - healed < .seconds(60))
         await running.end()
     }

@@ -28,6 +28,9 @@ public struct ControlDesk: Sendable {
                 let found = pipeline.queue().filter { $0.gfid == gfid }
                 return .queue(await withPaths(found), total: found.count)
             case .pause, .resume: return setPaused(request == .pause)
+            case .look:
+                await pipeline.look()
+                return .done("the indices were read")
             case .retry(let file):
                 var gfid: Gfid?
                 if let file { gfid = try await self.gfid(of: file) }

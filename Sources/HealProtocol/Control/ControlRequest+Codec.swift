@@ -59,6 +59,7 @@ extension ControlRequest: JSONExchangeable {
         case .queued(let file): Self.object("queued", ("file", file.json))
         case .pause: Self.object("pause")
         case .resume: Self.object("resume")
+        case .look: Self.object("look")
         case .retry(let file): Self.object("retry", ("file", .optional(file, \.json)))
         case .heal(let file, let waits): Self.object("heal", ("file", file.json), ("waits", .flag(waits)))
         }
@@ -77,6 +78,7 @@ extension ControlRequest: JSONExchangeable {
             case "queued": .queued(try FileReference(json: object["file"] ?? .null))
             case "pause": .pause
             case "resume": .resume
+            case "look": .look
             case "retry": .retry(object["file"] == nil ? nil : try FileReference(json: object["file"]!))
             case "heal": .heal(try FileReference(json: object["file"] ?? .null), waits: try object.flag("waits"))
             case let other: throw CodecError("request \"\(other)\" is not known to this version of the healer")

@@ -13,6 +13,9 @@ public enum ControlRequest: Equatable, Sendable {
     /// Answered by `.done`. Heals under way end first; pausing outlives a restart.
     case pause
     case resume
+    /// Reads the bricks' indices. Answered by `.done` when that is done: whatever anybody marked before is in the next
+    /// status.
+    case look
     /// Takes this file, or all if nil, out of quarantine. Answered by `.done`.
     case retry(FileReference?)
     /// Heals the file now. With `waits`, the answer comes when it has been healed or has failed.

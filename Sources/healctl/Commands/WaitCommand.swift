@@ -7,8 +7,9 @@ struct WaitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "wait", abstract: "Wait until everything is healed, or the lag is small enough.",
         discussion: """
-            Ends with 0 when it is so for every volume asked about, with 124 when time ran out. A healer that is
-            restarted meanwhile is waited for, for ten seconds.
+            Ends with 0 when it is so for every volume asked about, with 124 when time ran out. Before a volume counts
+            as clean its healer reads the indices of the bricks again, for marks of which nobody told it. A healer that
+            is restarted meanwhile is waited for, for ten seconds.
             """)
 
     @Argument(help: "The volume's name or id (default: all).") var volume: String?
@@ -25,11 +26,21 @@ struct WaitCommand: ParsableCommand {
     func run() throws {
         let finder = try healctl.finder(), clock = SystemTimeSource(), start = clock.now()
         var survey = try finder.survey(volume), absent: MonotonicTime?
-        while !(survey.unreachable.isEmpty && !survey.healers.isEmpty
-            && survey.healers.allSatisfy { until.holds($0.status) })
-        {
-            if let timeout, clock.now() - start >= timeout.duration { throw fail(sentence(survey), .timedOut) }
-            usleep(UInt32(Self.interval.wholeNanoseconds / 1000))
+        var hasLooked = until != .clean
+        while true {
+            let holds =
+                survey.unreachable.isEmpty && !survey.healers.isEmpty
+                && survey.healers.allSatisfy { until.holds($0.status) }
+            if holds && hasLooked { return }
+            let left = timeout.map { $0.duration - (clock.now() - start) }
+            if let left, left <= .zero { throw fail(sentence(survey), .timedOut) }
+            if holds {
+                // One that goes away meanwhile is waited for below, and asked again when it is back.
+                hasLooked = survey.healers.allSatisfy { $0.looks(within: left) }
+            } else {
+                hasLooked = until != .clean
+                usleep(UInt32(Self.interval.wholeNanoseconds / 1000))
+            }
             let (next, sentence) = finder.surveyOrSentence(volume)
             survey = next
             if sentence == nil {

@@ -23,6 +23,11 @@ extension FoundHealer {
     }
 }
 
+extension FoundHealer {
+    /// Has it read the bricks' indices; false when it does not answer any more, or not in time.
+    func looks(within timeout: Duration?) -> Bool { (try? client.ask(.look, timeout: timeout)) != nil }
+}
+
 extension ControlFailure {
     var exitCode: ExitCode {
         switch reason {

@@ -37,7 +37,8 @@ import TranslatorCore
     }
 
     static let requests: [ControlRequest] = [
-        .status, .info(entriesMax: 20), .queue(filesMax: 100), .queued(.gfid(file)), .pause, .resume, .retry(nil),
+        .status, .info(entriesMax: 20), .queue(filesMax: 100), .queued(.gfid(file)), .pause, .resume, .look,
+        .retry(nil),
         .retry(.path("a/b \"c\"\n\u{1F600}")), .heal(.path("/x"), waits: true), .heal(.gfid(file), waits: false),
     ]
     static let replies: [ControlReply] = [

@@ -146,6 +146,32 @@ import TranslatorTesting
         #expect(try await waiting.done().code == 0)
     }
 
+    @Test func `wait does not believe that it is clean before the healer has read the indices`() async throws {
+        let looks = Mutex(0), marked = Mutex<(() -> Void)?>(nil)
+        let healer = try Healer(Example.clean) { request in
+            guard request == .look else { return nil }
+            if looks.withLock({
+                $0 += 1
+                return $0
+            }) == 1 {
+                marked.withLock { $0 }?()
+            }
+            return nil
+        }
+        defer { healer.stop() }
+        // The first look finds marks; they are healed a little later.
+        marked.withLock { $0 = { [weak healer] in healer?.status.withLock { $0 = Example.healing } } }
+        let waiting = try Run(["wait"], healer)
+        #expect(
+            await eventually {
+                healer.asked.withLock { $0.suffix(3) == [.status, .status, .status] } && looks.withLock { $0 } == 1
+            })
+        healer.status.withLock { $0 = Example.clean }
+        #expect(try await waiting.done().code == 0)
+        #expect(looks.withLock { $0 } == 2)
+        #expect(healer.asked.withLock { $0.last } == .status)
+    }
+
     @Test func `commands reach the healer as they were meant`() async throws {
         let healer = try Healer(Example.healing)
         defer { healer.stop() }
