@@ -9,6 +9,7 @@ enum GlusterTranslators {
         /// Left out; the volume below stands in its place.
         case passThrough
     }
+    static let client: TranslatorType = "protocol/client"
     static let replicate: TranslatorType = "cluster/replicate"
     /// Ours, which we put in.
     static let bypass: TranslatorType = "features/bypass", direct: TranslatorType = "performance/direct"

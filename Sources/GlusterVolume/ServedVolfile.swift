@@ -57,7 +57,7 @@ public struct ServedVolfile: Sendable {
         var bypass = bypass
         let target = running.volumes.first { $0.type == GlusterTranslators.bypass }?.option("target")
         if let asked = bypass, let target {
-            guard running.client(of: target)?.brick == fetched.client(of: target)?.brick else {
+            guard Self.replacedTarget(fetched, of: running) == nil else {
                 throw VolfileError(
                     fetched[target]?.location ?? fetched.top.location,
                     "volume \"\(target)\": another brick stands in the place of the one that bypass writes to")
@@ -67,6 +67,30 @@ public struct ServedVolfile: Sendable {
         try self.init(fetched, bypass: bypass, isWriteback: isWriteback) {
             running[$0.volume]?.type == GlusterTranslators.direct
         }
+    }
+
+    /// The client of the brick that bypass writes to in `running`, by its volume's name, when another brick stands in
+    /// that one's place.
+    public static func replacedTarget(_ fetched: Volfile, of running: Volfile) -> String? {
+        guard let target = running.volumes.first(where: { $0.type == GlusterTranslators.bypass })?.option("target"),
+            let client = running.client(of: target), client.brick != fetched.client(of: target)?.brick
+        else { return nil }
+        return client.name
+    }
+
+    /// Of a changed volfile that `running` cannot become: `running`, with what is new of its bricks, where they are
+    /// above all. The target of bypass is left as it is.
+    public static func bricks(of fetched: Volfile, in running: Volfile) throws(VolfileError) -> Volfile {
+        let target = replacedTarget(fetched, of: running)
+        let blocks = running.volumes.map { block in
+            guard block.type == GlusterTranslators.client, block.name != target, let new = fetched[block.replica],
+                new.type == block.type
+            else { return block }
+            return Volfile.VolumeBlock(
+                name: block.name, type: block.type, options: new.options, subvolumes: block.subvolumes,
+                location: new.location, writer: new.writer)
+        }
+        return try Volfile(blocks, file: fetched.file)
     }
 
     /// The bricks that a changed volfile adds to replica sets, or to the one brick, of `running`: what a mount of that
@@ -105,6 +129,10 @@ extension Volfile.VolumeBlock {
             name: name, type: type, options: options, subvolumes: subvolumes, location: location, writer: writer)
     }
     func option(_ name: String) -> String? { options.first { $0.name == name }?.text }
+    /// Of the way to a replica's process: the replica's name.
+    fileprivate var replica: String {
+        name.hasSuffix(Self.wireSuffix) ? String(name.dropLast(Self.wireSuffix.count)) : name
+    }
     fileprivate var brick: [String?] { [option("remote-host"), option("remote-subvolume")] }
 }
 

@@ -70,8 +70,8 @@ struct GraphSource: Sendable {
     }
 
     /// Takes up what changes in the cluster's volfile, until its task is cancelled: options, and bricks that took the
-    /// place of others, into the running graph; of everything else one line says that it needs a new mount. Returns at
-    /// once for a file.
+    /// place of others, into the running graph; of everything else one line says that it needs a new mount, and then of
+    /// what comes later the bricks alone are taken up. Returns at once for a file.
     ///
     /// Of what a mount writes, a replica that was added learns nothing, and is not blamed for missing it: while there
     /// is one the gate is closed.
@@ -94,14 +94,36 @@ struct GraphSource: Sendable {
                 return
             }
             do throws(VolfileError) {
-                let changed = try graph.reconfigure(with: try served(fresh, as: graph.volfile).volfile)
-                guard !changed.isEmpty else { return }
-                graph.top.volume.log(.info, "new options from the cluster: \(changed.joined(separator: ", "))")
+                try self.take(try self.served(fresh, as: graph.volfile).volfile, into: graph)
             } catch {
                 graph.top.volume.log(
                     .warning,
                     "the volume was changed, but this mount goes on as before until it is mounted anew: \(error)")
+                self.takeBricks(of: fresh, into: graph)
             }
+        }
+    }
+
+    private func take(_ volfile: Volfile, into graph: Graph) throws(VolfileError) {
+        let changed = try graph.reconfigure(with: volfile)
+        guard !changed.isEmpty else { return }
+        graph.top.volume.log(.info, "new options from the cluster: \(changed.joined(separator: ", "))")
+    }
+
+    /// Whatever else was changed, bricks that took the place of others are followed, and the one that bypass writes to
+    /// is left alone from when it is none of the volume's: its process may live on where glusterd cannot reach it, and
+    /// what it took nobody would have any more.
+    private func takeBricks(of text: String, into graph: Graph) {
+        do throws(VolfileError) {
+            let fetched = try Volfile(text, file: graph.volfile.file, writer: .glusterd)
+            if let name = ServedVolfile.replacedTarget(fetched, of: graph.volfile),
+                let client = graph[name] as? ClientTranslator
+            {
+                client.retire(because: "another brick has taken its place")
+            }
+            try take(try ServedVolfile.bricks(of: fetched, in: graph.volfile), into: graph)
+        } catch {
+            graph.top.volume.log(.warning, "nor does it follow the volume's bricks: \(error)")
         }
     }
 

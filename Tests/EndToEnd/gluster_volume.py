@@ -277,6 +277,38 @@ def a_volume_that_changes(cluster):
     volume.unmount(ours)
 
 
+def bricks_that_are_replaced(cluster):
+    """Though the graph would have another shape, which a mount does not take: it follows a sink that is replaced, and lets
+    go of its target for good. glusterfs's daemon gives new bricks their names and files.
+    """
+    volume = cluster.volume("moving", "replica 2", 2)
+    ours = volume.mount_ours("bypass", "target=moving-client-0", "attribute-timeout=0")
+    said = lambda word: word in volume.said("ours")
+
+    def whole():
+        wait_until("glustershd to be told", lambda: cluster.ask("volume", "heal", volume.name, "full").returncode == 0, 60, 0.2)
+        wait_until("both bricks to have all", lambda: objects_of(volume.bricks[0]) == objects_of(volume.bricks[1])
+                   and not volume.pending(), 60, 0.2)
+    expect(make(os.path.join(ours, "before")), "no file is made")
+    volume.set("ctime", "off")
+    wait_until("the line about what is not taken", lambda: said("this mount goes on as before until it is mounted anew"))
+    volume.replace_brick(1)
+    wait_until("the mount to follow", lambda: said("connected to 127.1.2.2"), 60)
+    whole()
+    old = volume.bricks[0]
+    volume.replace_brick(0)
+    wait_until("the mount to let go", lambda: said("brick %s: another brick has taken its place" % old), 60)
+    expect(make(os.path.join(ours, "after")), "nothing is made on the brick that is left")
+    volume.unmount(ours)
+    whole()
+    genuine = volume.mount_genuine()
+    for name in ("before", "after"):
+        with open(os.path.join(genuine, name), "rb") as file:
+            expect(file.read() == b"made", "%s is lost" % name)
+    volume.unmount(genuine)
+    volume.expect_equal_bricks()
+
+
 def make(path):
     """Whether a file can be made."""
     try:
@@ -350,7 +382,7 @@ def the_readme_example(cluster):
 
 
 CASES = (both_ways, bypass_and_healer, in_the_bricks_directory, the_next_server, what_is_refused, mount_8, a_volume_that_changes,
-         a_distributed_volume_is_healed, the_readme_example)
+         bricks_that_are_replaced, a_distributed_volume_is_healed, the_readme_example)
 
 
 if __name__ == "__main__":

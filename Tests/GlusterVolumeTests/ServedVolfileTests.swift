@@ -141,6 +141,30 @@ import Translators
         #expect(followed["replica2-client-0"]?.option("remote-host") == "db9")
     }
 
+    @Test func `a graph that cannot become what was fetched still follows its bricks, but not in the target's place`()
+        throws
+    {
+        let fetched = try Self.fetched("replica2")
+        let running = try ServedVolfile(fetched, bypass: BypassRequest(.auto)) {
+            $0.volume == "replica2-client-0"
+        }.volfile
+        #expect(ServedVolfile.replacedTarget(fetched, of: running) == nil)
+        let sink = try replacing("replica2-client-1", in: fetched),
+            target = try replacing("replica2-client-0", in: sink)
+        #expect(ServedVolfile.replacedTarget(sink, of: running) == nil)
+        #expect(ServedVolfile.replacedTarget(target, of: running) == "replica2-client-0-wire")
+        for moved in [sink, target] {
+            let followed = try ServedVolfile.bricks(of: moved, in: running)
+            #expect(outline(followed) == outline(running))
+            #expect(followed["replica2-client-1"]?.option("remote-host") == "db9")
+            let kept = followed["replica2-client-0-wire"]?.option("remote-host")
+            #expect(kept != nil && kept == running["replica2-client-0-wire"]?.option("remote-host"))
+        }
+        let plain = try ServedVolfile(fetched).volfile
+        #expect(ServedVolfile.replacedTarget(target, of: plain) == nil)
+        #expect(try ServedVolfile.bricks(of: target, in: plain)["replica2-client-0"]?.option("remote-host") == "db9")
+    }
+
     @Test func `a replica that was added is told from those that are mounted, and from one that was replaced`() throws {
         let fetched = try Self.fetched("replica2")
         let running = try ServedVolfile(fetched, bypass: BypassRequest(.auto)) {

@@ -92,6 +92,17 @@ public final class ClientTranslator: RemoteBrick {
         state.withLock { ($0.open, $0.keeper) = ([:], nil) }
     }
 
+    /// Its brick is none of the volume's any more: down from here on, whoever answers at its address.
+    public func retire(because reason: String) {
+        let (isFirst, connection) = state.withLock { state in
+            defer { state.isStopped = true }
+            return (!state.isStopped, state.connection)
+        }
+        guard isFirst else { return }
+        volume.log(.warning, "lets go of \(settings), brick \(settings.brick): \(reason)")
+        connection?.close(because: reason)
+    }
+
     public func dump() -> StateDump? {
         let (session, open) = state.withLock { ($0.session, $0.open.count) }
         return StateDump([
