@@ -25,8 +25,13 @@ final class ClientFd: Sendable {
         state.withLock { $0.generation == generation ? $0.number : nil }
     }
 
-    func reopened(as number: Int64, on generation: UInt64) {
-        state.withLock { ($0.number, $0.generation) = (number, generation) }
+    /// False when it is open there already, or on a later connection: that number stays.
+    func reopened(as number: Int64, on generation: UInt64) -> Bool {
+        state.withLock { state in
+            guard state.generation < generation else { return false }
+            (state.number, state.generation) = (number, generation)
+            return true
+        }
     }
 
     /// POSIX locks were taken through it; they are not taken again on another connection.

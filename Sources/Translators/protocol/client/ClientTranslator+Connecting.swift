@@ -79,9 +79,13 @@ extension ClientTranslator {
 
     /// Opens again what was open, then takes fops.
     private func serve(_ session: Session) async throws(FopError) {
-        let isStrict = settings.isStrictAboutLocks
-        for file in state.withLock({ Array($0.open.values) }) where !(isStrict && file.hasLocks) {
-            try await reopen(file, on: session)
+        for file in state.withLock({ Array($0.open.values) }) where mayReopen(file) {
+            do throws(FopError) {
+                try await reopen(file, on: session)
+            } catch {
+                if error == .notConnected { throw error }
+                volume.log(.warning, "gfid \(file.inode.gfid) cannot be opened again: \(error)")
+            }
         }
         let isServed = state.withLock { state in
             guard !state.isStopped, session.generation == state.generation, state.connection === session.brick else {
@@ -107,23 +111,22 @@ extension ClientTranslator {
         }
     }
 
+    /// Not so where locks that were lost must not seem to be held. Source: GlusterFS `strict-locks`.
+    func mayReopen(_ file: ClientFd) -> Bool { !(file.hasLocks && settings.isStrictAboutLocks) }
+
     /// A file that cannot be opened any more is left without a number: fops on it are EBADFD, or by gfid.
-    private func reopen(_ file: ClientFd, on session: Session) async throws(FopError) {
+    func reopen(_ file: ClientFd, on session: Session) async throws(FopError) {
         let frame = Frame(caller: .root)
         let fd = Fd(inode: file.inode, flags: file.flags)
-        do throws(FopError) {
-            let number =
-                if file.inode.type == .directory {
-                    try await session.brick.call(OpendirArguments(OpendirRequest(fd: fd)), in: frame)
-                        .result.openReply().number
-                } else {
-                    try await session.brick.call(openAgain(fd), in: frame).result.openReply().number
-                }
-            file.reopened(as: number, on: session.generation)
-        } catch {
-            if error == .notConnected { throw error }
-            volume.log(.warning, "gfid \(file.inode.gfid) cannot be opened again: \(error)")
-        }
+        let number =
+            if file.inode.type == .directory {
+                try await session.brick.call(OpendirArguments(OpendirRequest(fd: fd)), in: frame)
+                    .result.openReply().number
+            } else {
+                try await session.brick.call(openAgain(fd), in: frame).result.openReply().number
+            }
+        guard !file.reopened(as: number, on: session.generation) else { return }
+        _ = try? await session.brick.call(FlushArguments(releasing: fd, number: number), in: frame)
     }
 
     private func openAgain(_ fd: Fd) -> OpenArguments {

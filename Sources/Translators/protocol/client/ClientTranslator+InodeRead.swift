@@ -6,7 +6,7 @@ extension ClientTranslator {
         try await brick().call(LookupArguments(request), in: frame).result.lookupReply()
     }
     public func stat(_ request: StatRequest, in frame: Frame) async throws(FopError) -> StatReply {
-        let (brick, number) = try reach(request.target)
+        let (brick, number) = try await reach(request.target)
         return try await brick.call(StatArguments(request, fd: number), in: frame).result.statReply()
     }
     public func readlink(_ request: ReadlinkRequest, in frame: Frame) async throws(FopError) -> ReadlinkReply {
@@ -24,7 +24,7 @@ extension ClientTranslator {
         return reply
     }
     public func readv(_ request: ReadRequest, in frame: Frame) async throws(FopError) -> ReadReply {
-        let (brick, number) = try reach(request.fd, isByGfidToo: true)
+        let (brick, number) = try reachByGfidToo(request.fd)
         var arguments = ReadArguments(request, fd: number)
         filtered(&arguments.flag)
         return try await brick.read(arguments, in: frame)
@@ -33,15 +33,15 @@ extension ClientTranslator {
         try await brick().call(StatfsArguments(request), in: frame).result.statfsReply()
     }
     public func getxattr(_ request: GetxattrRequest, in frame: Frame) async throws(FopError) -> GetxattrReply {
-        let (brick, number) = try reach(request.target)
+        let (brick, number) = try await reach(request.target)
         return try await brick.call(GetxattrArguments(request, fd: number), in: frame).result.getxattrReply()
     }
     public func rchecksum(_ request: RchecksumRequest, in frame: Frame) async throws(FopError) -> RchecksumReply {
-        let (brick, number) = try reach(request.fd)
+        let (brick, number) = try await reach(request.fd)
         return try await brick.call(RchecksumArguments(request, fd: number), in: frame).result.rchecksumReply()
     }
     public func seek(_ request: SeekRequest, in frame: Frame) async throws(FopError) -> UInt64 {
-        let (brick, number) = try reach(request.fd)
+        let (brick, number) = try await reach(request.fd)
         return try await brick.call(SeekArguments(request, fd: number), in: frame).result.seekReply()
     }
     public func ipc(_ request: IpcRequest, in frame: Frame) async throws(FopError) -> DoneReply {
@@ -58,15 +58,15 @@ extension ClientTranslator {
         return reply
     }
     public func readdir(_ request: ReaddirRequest, in frame: Frame) async throws(FopError) -> ReaddirReply {
-        let (brick, number) = try reach(request.fd)
+        let (brick, number) = try await reach(request.fd)
         return try await brick.call(ReaddirArguments(request, fd: number), in: frame).result.readdirReply()
     }
     public func readdirp(_ request: ReaddirRequest, in frame: Frame) async throws(FopError) -> ReaddirReply {
-        let (brick, number) = try reach(request.fd)
+        let (brick, number) = try await reach(request.fd)
         return try await brick.call(ReaddirpArguments(request, fd: number), in: frame).result.readdirReply()
     }
     public func fsyncdir(_ request: FsyncdirRequest, in frame: Frame) async throws(FopError) -> DoneReply {
-        let (brick, number) = try reach(request.fd)
+        let (brick, number) = try await reach(request.fd)
         return try await brick.call(FsyncdirArguments(request, fd: number), in: frame).result.doneReply()
     }
 }

@@ -4,7 +4,7 @@ import WireProtocol
 // A lock that waits is a call without an answer: it takes no thread, and no frame-timeout.
 extension ClientTranslator {
     public func inodelk(_ request: InodelkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
-        let (brick, number) = try reach(request.target, isByGfidToo: true)
+        let (brick, number) = try reachByGfidToo(request.target)
         let arguments = InodelkArguments(request, fd: number)
         guard request.command == .acquire else { return try await brick.call(arguments, in: frame).result.doneReply() }
         return try await waiting { () async throws(FopError) in
@@ -17,7 +17,7 @@ extension ClientTranslator {
     }
 
     public func entrylk(_ request: EntrylkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
-        let (brick, number) = try reach(request.target)
+        let (brick, number) = try await reach(request.target)
         let arguments = EntrylkArguments(request, fd: number)
         guard request.command == .acquire else { return try await brick.call(arguments, in: frame).result.doneReply() }
         return try await waiting { () async throws(FopError) in
@@ -30,7 +30,7 @@ extension ClientTranslator {
     }
 
     public func lk(_ request: LkRequest, in frame: Frame) async throws(FopError) -> LkReply {
-        let (brick, number) = try reach(request.fd)
+        let (brick, number) = try await reach(request.fd)
         let arguments = LkArguments(request, fd: number, owner: frame.lockOwner)
         let context: ClientFd? = request.fd.contexts.context(at: slot)
         let hadLocks = context?.hasLocks(of: frame.lockOwner) ?? true

@@ -128,25 +128,49 @@ extension ClientTranslator {
         return session
     }
 
-    /// The connection, and the number that `fd` has there. A file that is not open there is reached by its gfid where
-    /// `isByGfidToo`: READ, WRITE, FSYNC, INODELK and XATTROP, unless it has POSIX locks, which were lost then;
-    /// everything else is EBADFD. Source: gluster-wire.md §4.5.
-    func reach(_ fd: Fd, isByGfidToo: Bool = false) throws(FopError) -> (brick: BrickConnection, number: Int64) {
-        let session = try session()
-        if fd.isAnonymous { return (session.brick, RemoteFd.anonymousNumber) }
-        let context: ClientFd? = fd.contexts.context(at: slot)
-        if let number = context?.number(on: session.generation) { return (session.brick, number) }
-        guard isByGfidToo, context?.hasLocks != true else { throw .badFileState }
-        return (session.brick, RemoteFd.anonymousNumber)
+    /// The connection, and the number that `fd` has there. What could not be opened again when the connection came up
+    /// is opened now: a brick that took the place of another has no files at first, and gets them by a heal. EBADFD
+    /// for what cannot be opened, or never was.
+    func reach(_ fd: Fd) async throws(FopError) -> (brick: BrickConnection, number: Int64) {
+        let (session, context, number) = try standing(of: fd)
+        if let number { return (session.brick, number) }
+        guard let context, mayReopen(context) else { throw .badFileState }
+        do throws(FopError) {
+            try await reopen(context, on: session)
+        } catch {
+            throw error == .notConnected ? error : .badFileState
+        }
+        guard let number = context.number(on: session.generation) else { throw .notConnected }
+        return (session.brick, number)
     }
-
-    func reach(
-        _ target: FopTarget, isByGfidToo: Bool = false
-    ) throws(FopError) -> (brick: BrickConnection, number: Int64) {
+    func reach(_ target: FopTarget) async throws(FopError) -> (brick: BrickConnection, number: Int64) {
         switch target {
         case .inode: (try brick(), RemoteFd.noNumber)
-        case .fd(let fd): try reach(fd, isByGfidToo: isByGfidToo)
+        case .fd(let fd): try await reach(fd)
         }
+    }
+
+    /// The same for READ, WRITE, FSYNC, INODELK and XATTROP: a file that is not open there is reached by its gfid,
+    /// unless it has POSIX locks, which were lost then: EBADFD. Source: gluster-wire.md §4.5.
+    func reachByGfidToo(_ fd: Fd) throws(FopError) -> (brick: BrickConnection, number: Int64) {
+        let (session, context, number) = try standing(of: fd)
+        if let number { return (session.brick, number) }
+        guard context?.hasLocks != true else { throw .badFileState }
+        return (session.brick, RemoteFd.anonymousNumber)
+    }
+    func reachByGfidToo(_ target: FopTarget) throws(FopError) -> (brick: BrickConnection, number: Int64) {
+        switch target {
+        case .inode: (try brick(), RemoteFd.noNumber)
+        case .fd(let fd): try reachByGfidToo(fd)
+        }
+    }
+
+    @inline(__always)
+    private func standing(of fd: Fd) throws(FopError) -> (session: Session, context: ClientFd?, number: Int64?) {
+        let session = try session()
+        if fd.isAnonymous { return (session, nil, RemoteFd.anonymousNumber) }
+        let context: ClientFd? = fd.contexts.context(at: slot)
+        return (session, context, context?.number(on: session.generation))
     }
 
     /// `fd` was opened on `session` as `number`. ENOTCONN when that one is gone meanwhile, and the open file with it.

@@ -42,8 +42,8 @@ final class ClientScene: Sendable {
         try #require(await eventually(within: .seconds(30)) { client.isUp }, "the brick did not come up: \(lines.all)")
     }
 
-    func create(_ name: String) async throws -> Fd {
-        let fd = Fd(inode: Inode(gfid: .random(), type: .regular), flags: .readWrite)
+    func create(_ name: String, _ gfid: Gfid = .random()) async throws -> Fd {
+        let fd = Fd(inode: Inode(gfid: gfid, type: .regular), flags: .readWrite)
         let entry = NewEntry(parent: root, name: EntryName(name), inode: fd.inode)
         _ = try await client.create(CreateRequest(entry: entry, fd: fd, mode: 0o640), in: frame)
         return fd

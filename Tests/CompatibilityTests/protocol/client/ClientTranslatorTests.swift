@@ -134,6 +134,40 @@ struct ClientTranslatorTests {
         await scene.graph.stop()
     }
 
+    @Test func `a brick that is retired is down for good, though it answers`() async throws {
+        let brick = try BrickProcess()
+        let scene = try await ClientScene(brick), other = try await ClientScene(brick)
+        let fd = try await scene.create("file")
+        scene.client.retire(because: "another brick has taken its place")
+        #expect(await eventually { scene.listener.heard == ["subvolumeUp", "subvolumeDown"] })
+        await #expect(throws: FopError.notConnected) { try await scene.write("text", to: fd, at: 0) }
+        // Longer than the pause before the first attempt to connect again.
+        brick.kill()
+        try brick.start()
+        #expect(await eventually(within: .seconds(30)) { other.client.isUp })
+        #expect(scene.listener.heard == ["subvolumeUp", "subvolumeDown"])
+        for scene in [scene, other] { await scene.graph.stop() }
+    }
+
+    @Test func `what was open when a brick was replaced is opened there as soon as it has the file`() async throws {
+        let old = try BrickProcess(), new = try BrickProcess()
+        let scene = try await ClientScene(old)
+        let fd = try await scene.create("file")
+        try scene.graph.reconfigure(with: Volfile(ClientScene.volfile(new), file: "test.vol"))
+        try #require(await eventually { scene.listener.heard == ["subvolumeUp", "subvolumeDown", "subvolumeUp"] })
+        let truncated = TruncateRequest(.fd(fd), size: 3)
+        await #expect(throws: FopError.badFileState) { _ = try await scene.client.truncate(truncated, in: scene.frame) }
+        // As a heal makes it: the same gfid.
+        let healed = try await scene.create("file", fd.inode.gfid)
+        try await scene.write("healed", to: healed, at: 0)
+        await scene.client.release(healed)
+        _ = try await scene.client.truncate(truncated, in: scene.frame)
+        #expect(try await scene.read(fd) == "hea")
+        // By its number: rchecksum goes through an open file only.
+        _ = try await scene.client.rchecksum(RchecksumRequest(fd: fd, offset: 0, bytes: 3), in: scene.frame)
+        await scene.graph.stop()
+    }
+
     @Test func `a file that cannot be opened again is no other one`() async throws {
         // Goal: no number of the dead process is used. Method: remove the first of two open files while the brick is
         // dead, so that the new process gives its number to the other.
