@@ -165,6 +165,7 @@ public final class HealPipeline: Sendable {
                 state.crawlBegan()
                 return true
             }
+            var pause = settings.glanceInterval
             if isWalk {
                 await walk()
                 // Requests that come close together share one walk.
@@ -175,13 +176,11 @@ public final class HealPipeline: Sendable {
                 }
             } else if glance.map({ $0 <= began }) ?? false {
                 unknown = await self.glance(again: unknown)
+                pause = max(pause, (time.now() - began) * Self.glanceShare)
             } else {
                 continue
             }
-            let now = time.now()
-            glance =
-                settings.glanceInterval > .zero
-                ? now + max(settings.glanceInterval, (now - began) * Self.glanceShare) : nil
+            glance = settings.glanceInterval > .zero ? time.now() + pause : nil
         }
     }
     /// Of the time, one part of so many goes into glances, however long the indices are.
@@ -203,9 +202,13 @@ public final class HealPipeline: Sendable {
         var seen: Set<Gfid> = []
         // What cannot be read, the next walk complains of.
         _ = await IndexCrawl(replicas: replicas).run { gfid in
-            guard seen.count < settings.waitingMax, !state.withLock({ $0.isKnown(gfid) }) else { return }
+            guard settings.share.contains(gfid.firstByte), seen.count < settings.waitingMax,
+                !state.withLock({ $0.isKnown(gfid) })
+            else { return }
             seen.insert(gfid)
-            if unknown.contains(gfid) { await crawled(gfid) }
+            guard unknown.contains(gfid) else { return }
+            // What finds no room is there at the next glance, too.
+            if state.withLock({ $0.schedule.hasRoom && $0.want(gfid, .crawled) }) { healsWake.signal() }
         }
         return seen
     }
