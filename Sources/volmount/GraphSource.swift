@@ -78,8 +78,14 @@ struct GraphSource: Sendable {
     func follow(_ text: String, _ graph: Graph, gate: WriteGate) async {
         guard case .cluster(let source) = place else { return }
         var hasClosed = false
-        await source.follow(text) { fresh in
-            guard let added = self.added(fresh, to: graph) else { return }
+        await source.follow(text) { text in
+            let fresh: Volfile
+            do throws(VolfileError) { fresh = try fetched(text, from: source) } catch {
+                graph.top.volume.log(
+                    .warning, "the cluster's new volfile is not one; this mount goes on as before: \(error)")
+                return
+            }
+            let added = ServedVolfile.addedReplicas(fresh, to: graph.volfile)
             if hasClosed != !added.isEmpty {
                 hasClosed.toggle()
                 if hasClosed { gate.close() } else { gate.open() }
@@ -94,12 +100,14 @@ struct GraphSource: Sendable {
                 return
             }
             do throws(VolfileError) {
-                try self.take(try self.served(fresh, as: graph.volfile).volfile, into: graph)
+                let served = try ServedVolfile(
+                    fresh, bypass: bypass, isWriteback: options.settings.isWriteback, as: graph.volfile)
+                try take(try traced(served.volfile), into: graph)
             } catch {
                 graph.top.volume.log(
                     .warning,
                     "the volume was changed, but this mount goes on as before until it is mounted anew: \(error)")
-                self.takeBricks(of: fresh, into: graph)
+                takeBricks(of: fresh, into: graph)
             }
         }
     }
@@ -113,29 +121,16 @@ struct GraphSource: Sendable {
     /// Whatever else was changed, bricks that took the place of others are followed, and the one that bypass writes to
     /// is left alone from when it is none of the volume's: its process may live on where glusterd cannot reach it, and
     /// what it took nobody would have any more.
-    private func takeBricks(of text: String, into graph: Graph) {
+    private func takeBricks(of fresh: Volfile, into graph: Graph) {
+        if let name = ServedVolfile.replacedTarget(fresh, of: graph.volfile),
+            let client = graph[name] as? ClientTranslator
+        {
+            client.retire(because: "another brick has taken its place")
+        }
         do throws(VolfileError) {
-            let fetched = try Volfile(text, file: graph.volfile.file, writer: .glusterd)
-            if let name = ServedVolfile.replacedTarget(fetched, of: graph.volfile),
-                let client = graph[name] as? ClientTranslator
-            {
-                client.retire(because: "another brick has taken its place")
-            }
-            try take(try ServedVolfile.bricks(of: fetched, in: graph.volfile), into: graph)
+            try take(try ServedVolfile.bricks(of: fresh, in: graph.volfile), into: graph)
         } catch {
             graph.top.volume.log(.warning, "nor does it follow the volume's bricks: \(error)")
-        }
-    }
-
-    /// Nil, after a line that says why, when nobody can tell.
-    private func added(_ text: String, to graph: Graph) -> [BrickPlace]? {
-        do throws(VolfileError) {
-            let fetched = try Volfile(text, file: graph.volfile.file, writer: .glusterd)
-            return ServedVolfile.addedReplicas(fetched, to: graph.volfile)
-        } catch {
-            graph.top.volume.log(
-                .warning, "the cluster's new volfile is not one; this mount goes on as before: \(error)")
-            return nil
         }
     }
 
@@ -161,31 +156,29 @@ struct GraphSource: Sendable {
         }
     }
 
-    /// `running`: what is mounted already. To which brick bypass writes, and which are directories here, was decided
-    /// then.
     private func served(
-        _ text: String, as running: Volfile? = nil
+        _ text: String
     ) throws(VolfileError) -> (volfile: Volfile, passedThrough: [TranslatorType]) {
-        let top = options.process.text(ifSet: "volume-name")
         switch place {
-        case .file(let path): return (try traced(try Volfile(text, file: path, top: top)), [])
+        case .file(let path): return (try traced(try Volfile(text, file: path, top: mountedVolume)), [])
         case .cluster(let source):
-            let bypass: BypassRequest? =
-                options.process.flag("bypass")
-                ? BypassRequest(
-                    BypassTarget(options.process.text(ifSet: "target")), options: options.bypass,
-                    isDirect: options.process.flag("direct")) : nil
-            let fetched = try Volfile(text, file: source.volume.description, top: top, writer: .glusterd)
-            let served =
-                if let running {
-                    try ServedVolfile(fetched, bypass: bypass, isWriteback: options.settings.isWriteback, as: running)
-                } else {
-                    try ServedVolfile(fetched, bypass: bypass, isWriteback: options.settings.isWriteback) {
-                        $0.isOnThisMachine
-                    }
-                }
+            let served = try ServedVolfile(
+                try fetched(text, from: source), bypass: bypass, isWriteback: options.settings.isWriteback
+            ) { $0.isOnThisMachine }
             return (try traced(served.volfile), served.passedThrough)
         }
+    }
+
+    private func fetched(_ text: String, from source: VolfileSource) throws(VolfileError) -> Volfile {
+        try Volfile(text, file: source.volume.description, top: mountedVolume, writer: .glusterd)
+    }
+    /// The block to be mounted; nil: the last one.
+    private var mountedVolume: String? { options.process.text(ifSet: "volume-name") }
+    private var bypass: BypassRequest? {
+        guard options.process.flag("bypass") else { return nil }
+        return BypassRequest(
+            BypassTarget(options.process.text(ifSet: "target")), options: options.bypass,
+            isDirect: options.process.flag("direct"))
     }
 
     /// `debug/trace` on top when debugging, unless the volfile has it there already.

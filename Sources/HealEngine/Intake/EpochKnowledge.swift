@@ -72,6 +72,16 @@ struct EpochKnowledge: Sendable {
             touched = touches
             return (result, grown)
         }
+
+        /// Takes out the epochs that are meant; answers by how much the cost has shrunk.
+        mutating func drop(where isMeant: (Int32, [Gfid: Epoch]) -> Bool) -> Int {
+            let before = cost
+            for (number, writers) in epochs where isMeant(number, writers) {
+                cost -= writers.values.reduce(0) { $0 + $1.counted }
+                epochs[number] = nil
+            }
+            return before - cost
+        }
     }
 
     /// About how many ranges are kept in all; a range takes 16 bytes, an epoch some hundred.
@@ -164,13 +174,8 @@ struct EpochKnowledge: Sendable {
     /// Every sink has healed up to `generation`.
     mutating func healed(_ file: File, through generation: Int32) {
         guard var known = files[file] else { return }
-        let before = known.cost
         known.healedThrough = max(known.healedThrough, generation)
-        for (number, writers) in known.epochs where number <= generation {
-            known.cost -= writers.values.reduce(0) { $0 + $1.counted }
-            known.epochs[number] = nil
-        }
-        cost += known.cost - before
+        cost -= known.drop { number, _ in number <= generation }
         files[file] = known
     }
 
@@ -178,12 +183,8 @@ struct EpochKnowledge: Sendable {
     /// marked before it is told of, except for one whose mark the writer is not sure of. That mark never came.
     mutating func neverOpened(_ file: File, after opened: Int32, toldFor age: Duration, at now: MonotonicTime) {
         guard var known = files[file] else { return }
-        for (number, writers) in known.epochs
-        where number > opened && writers.values.allSatisfy({ now - $0.heard > age }) {
-            let freed = writers.values.reduce(0) { $0 + $1.counted }
-            known.cost -= freed
-            cost -= freed
-            known.epochs[number] = nil
+        cost -= known.drop { number, writers in
+            number > opened && writers.values.allSatisfy { now - $0.heard > age }
         }
         files[file] = known
     }
