@@ -37,6 +37,7 @@ public final class HealPipeline: Sendable {
         knobs.withLock { $0 = settings }
         state.withLock { $0.schedule.inFlightMax = settings.filesInFlight }
         healsWake.signal()
+        crawlWake.signal()
     }
 
     var time: any TimeSource { replicas.environment.time }
@@ -60,7 +61,7 @@ public final class HealPipeline: Sendable {
             return (state.waiters.values.flatMap(\.self), state.crawlWaiters)
         }
         waiters.forEach { $0.continuation.resume(returning: nil) }
-        crawlWaiters.forEach { $0.continuation.resume() }
+        crawlWaiters.forEach { $0.continuation.resume(returning: false) }
     }
 
     /// The windows in hand are finished, nothing new is begun; `run` returns.
@@ -140,7 +141,8 @@ public final class HealPipeline: Sendable {
     }
 
     /// Walks the indices now, and returns when that is done: every file that was marked before waits for its turn then.
-    func look() async {
+    /// False when some index was not read, of a replica that is down above all.
+    func look() async -> Bool {
         await withCheckedContinuation { continuation in
             let isOver = state.withLock { state in
                 if state.isStopping { return true }
@@ -148,13 +150,13 @@ public final class HealPipeline: Sendable {
                 state.isCrawlWanted = true
                 return false
             }
-            if isOver { continuation.resume() } else { crawlWake.signal() }
+            if isOver { continuation.resume(returning: false) } else { crawlWake.signal() }
         }
     }
 
     private func crawlFromTimeToTime() async {
         var next: MonotonicTime? = time.now(), glance: MonotonicTime?
-        var unknown: Set<Gfid> = []
+        var unknown: [Gfid: Int] = [:]
         while !Task.isCancelled {
             await crawlWake.wait(until: [next, glance].compactMap(\.self).min(), time)
             if Task.isCancelled { return }
@@ -168,6 +170,7 @@ public final class HealPipeline: Sendable {
             var pause = settings.glanceInterval
             if isWalk {
                 await walk()
+                unknown = [:]
                 // Requests that come close together share one walk.
                 do { try await time.sleep(for: .milliseconds(200)) } catch { return }
                 next = settings.crawlInterval > .zero ? time.now() + settings.crawlInterval : nil
@@ -177,7 +180,7 @@ public final class HealPipeline: Sendable {
             } else if glance.map({ $0 <= began }) ?? false {
                 unknown = await self.glance(again: unknown)
                 pause = max(pause, (time.now() - began) * Self.glanceShare)
-            } else {
+            } else if glance != nil {
                 continue
             }
             glance = settings.glanceInterval > .zero ? time.now() + pause : nil
@@ -187,27 +190,32 @@ public final class HealPipeline: Sendable {
     private static let glanceShare = 50
 
     private func walk() async {
+        let areUp = replicas.watch.allAreUp
         let failures = await IndexCrawl(replicas: replicas).run { gfid in await self.crawled(gfid) }
+        let isWhole = areUp && failures.isEmpty && !Task.isCancelled
         let waiters = state.withLock { $0.crawlEnded(failures) }
         for (replica, error) in failures where error != .notConnected {
             log(.warning, "the index of \(replicas.names[replica]) cannot be read: \(error)")
         }
-        waiters.forEach { $0.continuation.resume() }
+        waiters.forEach { $0.continuation.resume(returning: isWhole) }
     }
 
-    /// Wants the files in the indices of which nothing is known, now and at the last glance; answers those seen now.
-    /// Once is not enough: every file that an ordinary client changes stands there for a moment, and an inspection
-    /// would cost that client its lock.
-    private func glance(again unknown: Set<Gfid>) async -> Set<Gfid> {
-        var seen: Set<Gfid> = []
+    /// Wants files in the indices of which nothing is known; answers them, and at how many glances in a row each was
+    /// seen. Once is not enough: every file that an ordinary client changes stands there for a moment, and an
+    /// inspection costs that client its lock. One that is changed all the time stands there all the time, so the
+    /// inspections become rarer: at the 2nd glance, the 4th, the 8th.
+    private func glance(again before: [Gfid: Int]) async -> [Gfid: Int] {
+        let settings = settings
+        var seen: [Gfid: Int] = [:]
         // What cannot be read, the next walk complains of.
         _ = await IndexCrawl(replicas: replicas).run { gfid in
-            guard settings.share.contains(gfid.firstByte), seen.count < settings.waitingMax,
+            guard settings.share.contains(gfid.firstByte), seen.count < settings.waitingMax, seen[gfid] == nil,
                 !state.withLock({ $0.isKnown(gfid) })
             else { return }
-            seen.insert(gfid)
-            guard unknown.contains(gfid) else { return }
-            // What finds no room is there at the next glance, too.
+            let count = before[gfid, default: 0] + 1
+            seen[gfid] = count
+            guard count > 1, count & (count - 1) == 0 else { return }
+            // What finds no room, the next walk finds.
             if state.withLock({ $0.schedule.hasRoom && $0.want(gfid, .crawled) }) { healsWake.signal() }
         }
         return seen

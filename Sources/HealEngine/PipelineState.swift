@@ -14,7 +14,8 @@ struct PipelineState: Sendable {
     struct CrawlWaiter: Sendable {
         /// The walk has begun.
         var isCovered = false
-        let continuation: CheckedContinuation<Void, Never>
+        /// Told whether it read all indices of all replicas.
+        let continuation: CheckedContinuation<Bool, Never>
     }
     private struct MarkKey: Hashable, Sendable {
         let file: EpochKnowledge.File
@@ -88,7 +89,7 @@ struct PipelineState: Sendable {
         return forgotten.keys.sorted().map { want($0, .crawled) }.contains(true)
     }
 
-    /// Something will come back to this file: a glance need not.
+    /// This file is on its way, or its marks are: a glance has nothing to add.
     func isKnown(_ gfid: Gfid) -> Bool {
         schedule.isWaiting(gfid) || schedule.isInFlight(gfid) || schedule.putOff(gfid) != nil
             || ledger.behind[gfid] != nil || ledger.otherKinds[gfid] != nil

@@ -18,7 +18,7 @@ struct HealerOptions: Sendable {
             "Between two walks of the indices; 0: only at start, on a brick's return and when records were lost."),
         .duration(
             "index-interval", default: "5", in: .zero ... .seconds(86_400),
-            "Between two looks at the names in the indices: a file that stands there twice in a row, and of which no writer told, is inspected; 0: never. What clients without bypass left behind is found by it."
+            "Between two looks at the names in the indices: a file that stands there twice in a row, and of which no writer told, is inspected, and again at the 4th time, the 8th; 0: never. What clients without bypass left behind is found by it."
         ),
         .integer("shd-wait-qlength", default: 65_536, in: 1...4_194_304, "Files that wait for their turn.")
             .alias("files-waiting"),

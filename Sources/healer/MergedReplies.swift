@@ -51,18 +51,18 @@ extension ControlReply {
         }
         if !statuses.isEmpty { return .status(.merged(statuses)) }
         if !infos.isEmpty { return .info(infos) }
-        // A set that does not have the file says so; the one that has it decides.
+        // A set that does not have the file says so; the one that has it decides. What failed in one has not been done.
         let isUnknown = { (reply: ControlReply) in
             if case .failed(let failure) = reply { failure.reason == .unknownFile } else { false }
         }
-        if let decided = replies.first(where: { reply in
+        let failed = replies.first { if case .failed = $0 { !isUnknown($0) } else { false } }
+        let done = replies.first { reply in
             switch reply {
-            case .done, .healed, .failed: !isUnknown(reply)
-            case .status, .info, .queue: false
+            case .done, .healed: true
+            case .failed, .status, .info, .queue: false
             }
-        }) {
-            return decided
         }
+        if let decided = failed ?? done { return decided }
         let lists = replies.contains { if case .queue = $0 { true } else { false } }
         return lists ? .queue(files.sorted { $0.since < $1.since }, total: total) : replies[0]
     }

@@ -78,6 +78,8 @@ struct HealSchedule: Sendable {
         Urgency.allCases.reversed().flatMap { urgency in queues[urgency.rawValue].gfids { places[$0] == urgency } }
     }
     func putOff(_ gfid: Gfid) -> PutOff? { putOff[gfid] }
+    /// Wanted, and put off for no more than a rest.
+    var resting: [Gfid] { putOff.filter { $0.value.restsUntil != nil }.map(\.key) }
 
     /// This file may have something to heal.
     mutating func want(_ gfid: Gfid, _ urgency: Urgency) -> Acceptance {

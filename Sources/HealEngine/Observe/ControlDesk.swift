@@ -29,7 +29,10 @@ public struct ControlDesk: Sendable {
                 return .queue(await withPaths(found), total: found.count)
             case .pause, .resume: return setPaused(request == .pause)
             case .look:
-                await pipeline.look()
+                guard await pipeline.look() else {
+                    throw ControlFailure(
+                        .replicaDown, "not all indices of the bricks could be read: see the healer's log")
+                }
                 return .done("the indices were read")
             case .retry(let file):
                 var gfid: Gfid?

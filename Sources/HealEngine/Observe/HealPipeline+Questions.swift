@@ -9,8 +9,10 @@ extension HealPipeline {
     func queue() -> [QueuedFile] {
         let (now, wall) = (time.now(), time.wallClock())
         return state.withLock { state in
-            let gfids = Set(state.ledger.behind.keys).union(state.schedule.waiting).union(state.quarantine.entries.keys)
-                .union(state.ledger.active.keys)
+            let gfids = Set(state.ledger.behind.keys).union(state.schedule.waiting).union(state.schedule.resting).union(
+                state.quarantine.entries.keys
+            )
+            .union(state.ledger.active.keys)
             return gfids.map { gfid in
                 let since = state.ledger.behind[gfid] ?? now
                 let active = state.ledger.active[gfid]

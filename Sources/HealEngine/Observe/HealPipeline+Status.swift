@@ -107,6 +107,7 @@ extension PipelineState {
     var filesLeft: Int {
         ledger.behind.count + schedule.waiting.count { ledger.behind[$0] == nil }
             + ledger.active.keys.count { ledger.behind[$0] == nil && !schedule.isWaiting($0) }
+            + schedule.resting.count { ledger.behind[$0] == nil }
     }
 
     /// The volume in one word: the worst that holds.

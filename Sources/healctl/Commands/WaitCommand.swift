@@ -21,6 +21,8 @@ struct WaitCommand: ParsableCommand {
 
     /// Between two questions. A healer answers from memory.
     private static let interval = Duration.milliseconds(50)
+    /// Between two looks at the indices, when the first could not be done.
+    private static let lookInterval = Duration.seconds(1)
     private static let absenceMax = Duration.seconds(10)
 
     func run() throws {
@@ -35,14 +37,15 @@ struct WaitCommand: ParsableCommand {
             let left = timeout.map { $0.duration - (clock.now() - start) }
             if let left, left <= .zero { throw fail(sentence(survey), .timedOut) }
             if holds {
-                // One that goes away meanwhile is waited for below, and asked again when it is back.
                 hasLooked = survey.healers.allSatisfy { $0.looks(within: left) }
+                if !hasLooked { usleep(UInt32(Self.lookInterval.wholeNanoseconds / 1000)) }
             } else {
-                hasLooked = until != .clean
                 usleep(UInt32(Self.interval.wholeNanoseconds / 1000))
             }
             let (next, sentence) = finder.surveyOrSentence(volume)
             survey = next
+            // Another one may come in its place, which knows nothing yet.
+            if sentence != nil || !survey.unreachable.isEmpty { hasLooked = until != .clean }
             if sentence == nil {
                 absent = nil
             } else {

@@ -24,8 +24,10 @@ extension FoundHealer {
 }
 
 extension FoundHealer {
-    /// Has it read the bricks' indices; false when it does not answer any more, or not in time.
-    func looks(within timeout: Duration?) -> Bool { (try? client.ask(.look, timeout: timeout)) != nil }
+    /// Has it read the bricks' indices; false when it could not, or does not answer any more, or not in time.
+    func looks(within timeout: Duration?) -> Bool {
+        if case .done = try? client.ask(.look, timeout: timeout) { true } else { false }
+    }
 }
 
 extension ControlFailure {
