@@ -78,20 +78,34 @@ public struct ServedVolfile: Sendable {
         return client.name
     }
 
-    /// Of a changed volfile that `running` cannot become: `running`, with what is new of its bricks, where they are
-    /// above all. The target of bypass is left as it is.
+    /// Of a changed volfile that `running` cannot become: `running`, with the places of its bricks as they are now. The
+    /// target of bypass is left where it was. Throws when the replica sets are not those of the same volume, with more
+    /// bricks at most.
     public static func bricks(of fetched: Volfile, in running: Volfile) throws(VolfileError) -> Volfile {
+        for set in running.volumes where set.type == GlusterTranslators.replicate {
+            let now = fetched[set.name]
+            guard let now, now.type == set.type, now.option("volume-id") == set.option("volume-id"),
+                Set(set.subvolumes).isSubset(of: now.subvolumes)
+            else {
+                throw VolfileError(
+                    now?.location ?? fetched.top.location, "\"\(set.name)\" is not the replica set that it was")
+            }
+        }
         let target = replacedTarget(fetched, of: running)
         let blocks = running.volumes.map { block in
             guard block.type == GlusterTranslators.client, block.name != target, let new = fetched[block.replica],
                 new.type == block.type
             else { return block }
             return Volfile.VolumeBlock(
-                name: block.name, type: block.type, options: new.options, subvolumes: block.subvolumes,
-                location: new.location, writer: new.writer)
+                name: block.name, type: block.type,
+                options: block.options.filter { !Self.place.contains($0.name) }
+                    + new.options.filter { Self.place.contains($0.name) },
+                subvolumes: block.subvolumes, location: new.location, writer: new.writer)
         }
         return try Volfile(blocks, file: fetched.file)
     }
+    /// The options that say where a brick is.
+    private static let place: Set = ["remote-host", "remote-port", "remote-subvolume"]
 
     /// The bricks that a changed volfile adds to replica sets, or to the one brick, of `running`: what a mount of that
     /// one writes, they miss, and nobody says so on the others.

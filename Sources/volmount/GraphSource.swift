@@ -97,6 +97,7 @@ struct GraphSource: Sendable {
                     .error,
                     "\(added.map(\.description).joined(separator: ", ")) was added to the volume, and this mount does not write to it: changes fail with EROFS until the volume is mounted anew"
                 )
+                takeBricks(of: fresh, into: graph)
                 return
             }
             do throws(VolfileError) {
@@ -122,13 +123,14 @@ struct GraphSource: Sendable {
     /// is left alone from when it is none of the volume's: its process may live on where glusterd cannot reach it, and
     /// what it took nobody would have any more.
     private func takeBricks(of fresh: Volfile, into graph: Graph) {
-        if let name = ServedVolfile.replacedTarget(fresh, of: graph.volfile),
-            let client = graph[name] as? ClientTranslator
-        {
-            client.retire(because: "another brick has taken its place")
-        }
         do throws(VolfileError) {
-            try take(try ServedVolfile.bricks(of: fresh, in: graph.volfile), into: graph)
+            let followed = try ServedVolfile.bricks(of: fresh, in: graph.volfile)
+            if let name = ServedVolfile.replacedTarget(fresh, of: graph.volfile),
+                let client = graph[name] as? ClientTranslator
+            {
+                client.retire(because: "another brick has taken its place; mount anew to write to that one")
+            }
+            try take(followed, into: graph)
         } catch {
             graph.top.volume.log(.warning, "nor does it follow the volume's bricks: \(error)")
         }

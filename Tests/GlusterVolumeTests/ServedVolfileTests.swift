@@ -160,6 +160,16 @@ import Translators
             let kept = followed["replica2-client-0-wire"]?.option("remote-host")
             #expect(kept != nil && kept == running["replica2-client-0-wire"]?.option("remote-host"))
         }
+        // Another volume of the same name, whose bricks have the same names.
+        let anew = try Volfile(
+            sink.volumes.map { block in
+                guard block.name == "replica2-replicate-0" else { return block }
+                let id = Volfile.Option(name: "volume-id", text: "\(Gfid.random())", location: block.location)
+                return Volfile.VolumeBlock(
+                    name: block.name, type: block.type, options: block.options.filter { $0.name != id.name } + [id],
+                    subvolumes: block.subvolumes, location: block.location, writer: block.writer)
+            }, file: fetched.file)
+        #expect(throws: VolfileError.self) { try ServedVolfile.bricks(of: anew, in: running) }
         let plain = try ServedVolfile(fetched).volfile
         #expect(ServedVolfile.replacedTarget(target, of: plain) == nil)
         #expect(try ServedVolfile.bricks(of: target, in: plain)["replica2-client-0"]?.option("remote-host") == "db9")
