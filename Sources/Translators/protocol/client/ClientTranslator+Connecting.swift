@@ -114,7 +114,7 @@ extension ClientTranslator {
     /// Not so where locks that were lost must not seem to be held. Source: GlusterFS `strict-locks`.
     func mayReopen(_ file: ClientFd) -> Bool { !(file.hasLocks && settings.isStrictAboutLocks) }
 
-    /// A file that cannot be opened any more is left without a number: fops on it are EBADFD, or by gfid.
+    /// A file that cannot be opened is left without a number: fops on it go by its gfid, or try this again.
     func reopen(_ file: ClientFd, on session: Session) async throws(FopError) {
         let frame = Frame(caller: .root)
         let fd = Fd(inode: file.inode, flags: file.flags)

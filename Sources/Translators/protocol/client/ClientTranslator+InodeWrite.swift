@@ -13,7 +13,7 @@ extension ClientTranslator {
         return try await brick.call(TruncateArguments(request, fd: number), in: frame).result.attributesReply()
     }
     public func flush(_ request: FlushRequest, in frame: Frame) async throws(FopError) -> DoneReply {
-        let (brick, number) = try await reach(request.fd)
+        let (brick, number) = try reachIfOpen(request.fd)
         let reply = try await brick.call(FlushArguments(request, fd: number), in: frame).result.doneReply()
         let context: ClientFd? = request.fd.contexts.context(at: slot)
         context?.letGo(frame.lockOwner)

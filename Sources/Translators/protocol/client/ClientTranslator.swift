@@ -141,6 +141,11 @@ extension ClientTranslator {
             throw error == .notConnected ? error : .badFileState
         }
         guard let number = context.number(on: session.generation) else { throw .notConnected }
+        // It may have been closed meanwhile, when it had no number to give back.
+        if state.withLock({ $0.open[ObjectIdentifier(fd)] !== context }) {
+            _ = try? await session.brick.call(FlushArguments(releasing: fd, number: number), in: Frame(caller: .root))
+            throw .badFileState
+        }
         return (session.brick, number)
     }
     func reach(_ target: FopTarget) async throws(FopError) -> (brick: BrickConnection, number: Int64) {
@@ -157,6 +162,12 @@ extension ClientTranslator {
         if let number { return (session.brick, number) }
         guard context?.hasLocks != true else { throw .badFileState }
         return (session.brick, RemoteFd.anonymousNumber)
+    }
+    /// The same where a file that is not open there has nothing to do: EBADFD, and it is not opened for that.
+    func reachIfOpen(_ fd: Fd) throws(FopError) -> (brick: BrickConnection, number: Int64) {
+        let (session, _, number) = try standing(of: fd)
+        guard let number else { throw .badFileState }
+        return (session.brick, number)
     }
     func reachByGfidToo(_ target: FopTarget) throws(FopError) -> (brick: BrickConnection, number: Int64) {
         switch target {
