@@ -11,8 +11,9 @@ import cluster_volumes  # noqa: E402
 import heals  # noqa: E402
 import micro  # noqa: E402
 import mounts  # noqa: E402
+import visibility  # noqa: E402
 
-PARTS = ("mounts", "heals", "cluster", "micro")
+PARTS = ("mounts", "heals", "cluster", "micro", "visibility")
 
 
 def listed(text):
@@ -64,6 +65,8 @@ def main():
             missed += missed_figures(heals.run(rounds, arguments.only), thresholds["heals"])
         elif part == "cluster":
             missed += missed_ratios(cluster_volumes.run(rounds, milliseconds, arguments.only), thresholds["cluster"])
+        elif part == "visibility":
+            visibility.run(samples=4 * rounds)
         else:
             missed += missed_figures(micro.run(), thresholds["micro"])
     for line in missed:
