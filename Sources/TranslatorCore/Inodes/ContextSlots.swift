@@ -15,10 +15,13 @@ public struct ContextSlots: ~Copyable, Sendable {
     }
 
     public func set(_ object: (any AnyObject & Sendable)?, at slot: Int) {
-        objects.withLock { objects in
+        let dropped = objects.withLock { objects in
             while objects.count <= slot { objects.append(nil) }
-            objects[slot] = object
+            defer { objects[slot] = object }
+            return objects[slot]
         }
+        // What it held dies here, outside the lock.
+        _ = dropped
     }
 
     /// The object at `slot`, made by `make` if there is none yet; two callers get the same one.

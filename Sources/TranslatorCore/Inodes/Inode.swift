@@ -15,14 +15,22 @@ public final class Inode: Sendable {
     /// An inode outside any table: for tests and for one-off work on a subvolume.
     public convenience init(gfid: Gfid, type: FileType) { self.init(gfid: gfid, type: type, table: nil) }
 
-    deinit { table?.died(gfid) }
+    deinit { table?.died(UInt(bitPattern: ObjectIdentifier(self)), gfid) }
 }
 
 /// Finds the one `Inode` of a gfid. Holds inodes weakly: the mount (by the kernel's lookup counts), open files and
-/// requests under way keep them alive. Sharded by gfid, any thread.
+/// requests under way keep them alive. Sharded by gfid, any thread. A shard's lock is taken by dying inodes, so every
+/// reference that is loaded under it leaves it.
 public final class InodeTable: Sendable {
     private struct Entry {
-        weak var inode: Inode?
+        weak let inode: Inode?
+        /// Whose entry it is, told without loading the reference: what is loaded under the lock may become the last
+        /// reference meanwhile, and an inode that died there would ask for the same lock. An address is not used again
+        /// before its inode's `deinit` has ended. A number: Swift 6.3 copies an absent entry as if it were there where
+        /// an `ObjectIdentifier` stands beside a weak reference.
+        let identity: UInt
+
+        init(_ inode: Inode) { (self.inode, identity) = (inode, UInt(bitPattern: ObjectIdentifier(inode))) }
     }
     private final class Shard: Sendable {
         let entries = Mutex<[Gfid: Entry]>([:])
@@ -40,7 +48,7 @@ public final class InodeTable: Sendable {
         return shard(gfid).entries.withLock { entries in
             if let alive = entries[gfid]?.inode { return alive }
             let made = Inode(gfid: gfid, type: type, table: self)
-            entries[gfid] = Entry(inode: made)
+            entries[gfid] = Entry(made)
             return made
         }
     }
@@ -51,8 +59,8 @@ public final class InodeTable: Sendable {
     /// Inodes alive now, in no order.
     public var living: [Inode] { shards.flatMap { $0.entries.withLock { $0.values.compactMap(\.inode) } } }
 
-    fileprivate func died(_ gfid: Gfid) {
-        // A successor may have been made between the last release and this call: only a dead entry goes.
-        shard(gfid).entries.withLock { if $0[gfid]?.inode == nil { $0[gfid] = nil } }
+    fileprivate func died(_ identity: UInt, _ gfid: Gfid) {
+        // A successor may have been made between the last release and this call: its entry stays.
+        shard(gfid).entries.withLock { if $0[gfid]?.identity == identity { $0[gfid] = nil } }
     }
 }

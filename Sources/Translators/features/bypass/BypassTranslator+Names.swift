@@ -53,13 +53,22 @@ extension BypassTranslator {
     }
 
     public func forget(_ inode: Inode) {
-        context(inode)?.guarded.withLock { $0.place = nil }
+        if let file: BypassInode = context(inode) { place(file, at: nil) }
         subvolume.forget(inode)
     }
 
     func remember(_ inode: Inode, as name: EntryName, in parent: Inode) {
         guard settings.rules.needsPath else { return }
-        makeContext(inode).guarded.withLock { $0.place = BypassInode.Place(parent: parent, name: name) }
+        place(makeContext(inode), at: BypassInode.Place(parent: parent, name: name))
+    }
+
+    private func place(_ file: BypassInode, at place: BypassInode.Place?) {
+        let before = file.guarded.withLock { guarded in
+            defer { guarded.place = place }
+            return guarded.place
+        }
+        // The parent that it had may have been held by this alone: it dies after the mutex is free.
+        _ = before
     }
 
     /// From the volume's root, with a leading slash; nil where a name on the way is not known.

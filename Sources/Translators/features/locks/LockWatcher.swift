@@ -73,10 +73,12 @@ final class LockWatcher: Sendable {
 
     /// Takes its watches away too. A call that has begun may still be under way.
     func unsubscribe(_ id: SubscriberID) {
-        state.withLock { state in
-            state.handlers[id] = nil
+        let handler = state.withLock { state in
             for watch in state.watches.keys where state.watches[watch]![id] != nil { remove(watch, of: id, &state) }
+            return state.handlers.removeValue(forKey: id)
         }
+        // Outside the lock: it may be the last who knows a lock directory, which unsubscribes when it dies.
+        _ = handler
     }
 
     /// Nil when the system allows no more watches: then those that wait at the file are tried once a second.

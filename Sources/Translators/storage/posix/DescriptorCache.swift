@@ -30,15 +30,15 @@ final class DescriptorCache: Sendable {
     }
 
     func keep(_ object: BrickObject, as gfid: Gfid) {
-        let dropped: [Entry] = state.withLock { state in
+        let dropped: [Entry?] = state.withLock { state in
             state.clock += 1
-            state.entries[gfid] = Entry(object: object, lastUse: state.clock)
-            guard state.entries.count > entriesMax else { return [] }
+            let replaced = state.entries.updateValue(Entry(object: object, lastUse: state.clock), forKey: gfid)
+            guard state.entries.count > entriesMax else { return [replaced] }
             // The older half goes at once, so that the sort is paid once per half.
             let median = state.entries.values.map(\.lastUse).sorted()[state.entries.count / 2]
             let old = state.entries.filter { $0.value.lastUse < median }
             for gfid in old.keys { state.entries[gfid] = nil }
-            return Array(old.values)
+            return Array(old.values) + [replaced]
         }
         // Descriptors are closed here, outside the lock.
         _ = dropped
