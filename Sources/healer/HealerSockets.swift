@@ -84,6 +84,7 @@ final class HealerSockets: Sendable {
                 let (died, unhealed) = journals.look()
                 died.forEach { part.pipeline.writerDied($0) }
                 if !unhealed.isEmpty { part.pipeline.mayBeBehind(unhealed) }
+                await journals.settleNames(of: part.replicaSet)
             }
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
         }

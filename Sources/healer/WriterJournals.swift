@@ -18,6 +18,9 @@ final class WriterJournals: ExplanationSource, WriterWatch {
     private let readers: [JournalReader?]
     private let time: any TimeSource
     private let log: Log
+    private let volume: Gfid, boot: Gfid
+    /// About names, each said once.
+    private let complaints = Mutex<Set<String>>([])
     private let lives = Mutex<[Gfid: Life]>([:])
     private let subscriber = Mutex<RecordSubscriber?>(nil)
 
@@ -29,6 +32,7 @@ final class WriterJournals: ExplanationSource, WriterWatch {
             }
         }
         (time, self.log) = (set.volume.environment.time, log)
+        (self.volume, self.boot) = (volume, boot)
     }
 
     func attach(_ subscriber: RecordSubscriber) { self.subscriber.withLock { $0 = subscriber } }
@@ -76,6 +80,15 @@ final class WriterJournals: ExplanationSource, WriterWatch {
             guard let life = lives[writer], life.diedAt != nil, !life.isTold else { return false }
             lives[writer]!.isTold = true
             return true
+        }
+    }
+
+    /// Finishes the changes of names that dead mounts left half done.
+    func settleNames(of set: any ReplicaSet) async {
+        guard let set = set as? any NameSettling else { return }
+        for complaint in await LeftNames.settleAll(of: set, volume: volume, boot: boot) {
+            guard complaints.withLock({ $0.count < 1_000 && $0.insert(complaint).inserted }) else { continue }
+            log.write(.warning, volume: "names") { complaint }
         }
     }
 

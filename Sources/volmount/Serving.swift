@@ -49,6 +49,7 @@ struct Serving {
             await graph.stop()
             throw error
         }
+        let names = settings.kernelFlags.isReadOnly ? nil : await NamesService(graph)
         let mount = FuseMount(graph, settings: settings, writeGate: gate)
         do throws(FuseMountError) {
             try await mount.mount(on: directory)
@@ -56,6 +57,7 @@ struct Serving {
             await lease.giveBack()
             await graph.stop()
             bypass.stop()
+            names?.stop()
             throw DaemonFailure(.startUp, error.description)
         }
         log.write(.info, volume: graph.top.name) { "mounted on \(directory)" }
@@ -71,6 +73,7 @@ struct Serving {
         // In this order: stopping the graph closes the epochs, and their closes are to be published.
         await graph.stop()
         bypass.stop()
+        names?.stop()
         log.write(.info, volume: graph.top.name) { "unmounted from \(directory)" }
     }
 

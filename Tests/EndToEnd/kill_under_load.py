@@ -2,7 +2,8 @@
 equal, nothing acknowledged by fsync is lost. While the healer is dead its records are lost; once in a while the journal
 is taken away too, so that only the marks are left.
 
-Many files are written at once, all of which exist before the load; names under way at a kill are no part of this test.
+First many files are written at once, all of which exist before the load; then names are changed: files replaced by
+rename, made, linked and removed, and the mount is killed in the middle.
 """
 import argparse
 import os
@@ -63,6 +64,61 @@ def page(stamp):
     return stamp.to_bytes(8, "big") * (BLOCK // 8)
 
 
+def change_names(folder, numbers, seed, ended):
+    """Until the mount is gone or somebody ends it."""
+    order, turn = random.Random(seed), 0
+    path = lambda *words: os.path.join(folder, *words)
+    try:
+        while not ended.is_set():
+            turn += 1
+            for number in numbers:
+                name = "name%d" % number
+                fd = os.open(path("." + name), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+                os.write(fd, b"%d of %d\n" % (turn, seed))
+                os.close(fd)
+                os.rename(path("." + name), path(name))
+                # Leftovers of the last kill may be in the way, made or not.
+                for change in order.sample((
+                        lambda: os.link(path(name), path(name + ".link")), lambda: os.unlink(path(name + ".link")),
+                        lambda: os.mkdir(path(name + ".d")), lambda: os.rmdir(path(name + ".d")),
+                        lambda: os.symlink(name, path(name + ".to")), lambda: os.unlink(path(name + ".to")),
+                        lambda: os.rename(path(name + ".d"), path(name + ".e")), lambda: os.rmdir(path(name + ".e"))), 3):
+                    try:
+                        change()
+                    except (FileExistsError, FileNotFoundError):
+                        pass
+    except OSError:
+        pass  # the mount was killed
+
+
+def names_round(testbed, seed, seconds):
+    folder = os.path.join(testbed.mount_point, "names")
+    os.makedirs(folder, exist_ok=True)
+    ended = threading.Event()
+    threads = [threading.Thread(target=change_names, args=(folder, range(start, 16, 4), seed, ended), daemon=True) for start in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(seconds * (0.3 + random.Random(seed).random() * 0.4))
+    testbed.kill_mount()
+    ended.set()
+    for thread in threads:
+        thread.join(60)
+    testbed.start_mount()
+    complaints, count = [], 0
+    for name in sorted(os.listdir(folder)):
+        count += 1
+        try:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                with open(path, "rb") as file:
+                    file.read()
+            os.lstat(path)
+        except OSError as error:
+            complaints.append("%s: %s" % (name, error.strerror))
+    testbed.wait_clean(60)
+    return count, complaints + testbed.compare_bricks()
+
+
 def one_round(testbed, victim, seed, seconds):
     order = random.Random(seed)
     writers = [Writer(os.path.join(testbed.mount_point, "file%d" % number), seed * 100 + number) for number in range(FILES)]
@@ -96,6 +152,7 @@ def one_round(testbed, victim, seed, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=8, help="rounds; victims take turns (default 8)")
+    parser.add_argument("--names", type=int, default=6, help="rounds in which names are changed (default 6)")
     parser.add_argument("--seconds", type=float, default=1.0, help="about how long each round writes (default 1)")
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
     parser.add_argument("--debug-build", action="store_true", help="use the debug build of the commands")
@@ -119,6 +176,14 @@ def main():
             passed, failed = (passed, failed + 1) if complaints else (passed + 1, failed)
             print("%s: kill -9 of %s after %d writes: %.1f s in all" % (
                 "failed" if complaints else "ok", victim, operations, time.monotonic() - began), flush=True)
+        for number in range(arguments.names):
+            began = time.monotonic()
+            count, complaints = names_round(testbed, arguments.seed + number, arguments.seconds)
+            for complaint in complaints:
+                print("  " + complaint)
+            passed, failed = (passed, failed + 1) if complaints else (passed + 1, failed)
+            print("%s: kill -9 of the mount while names change, %d names: %.1f s in all" % (
+                "failed" if complaints else "ok", count, time.monotonic() - began), flush=True)
     except TestbedError as error:
         failed += 1
         print("failed: %s" % error)

@@ -40,16 +40,19 @@ final class JournalSegment: @unchecked Sendable {
         let descriptor = cposix_open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .system("cannot create the journal segment", path) }
         defer { close(descriptor) }
-        do throws(JournalError) {
-            try allocate(descriptor, bytes: bytes, path)
-            guard let base = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0),
-                cposix_is_mapping_failed(base) == 0
-            else { throw .system("cannot map the journal segment", path) }
-            return base
-        } catch {
+        do throws(JournalError) { return try map(descriptor, bytes: bytes, path) } catch {
             unlink(path)
             throw error
         }
+    }
+
+    /// Allocates the blocks of a new file and maps it for writing.
+    static func map(_ descriptor: Int32, bytes: Int, _ path: String) throws(JournalError) -> UnsafeMutableRawPointer {
+        try allocate(descriptor, bytes: bytes, path)
+        guard let base = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0),
+            cposix_is_mapping_failed(base) == 0
+        else { throw .system("cannot map the journal segment", path) }
+        return base
     }
 
     /// fallocate(2), or zeros where the file system cannot.

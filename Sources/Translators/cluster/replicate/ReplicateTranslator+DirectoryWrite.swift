@@ -44,8 +44,9 @@ extension ReplicateTranslator {
     }
 
     public func link(_ request: LinkRequest, in frame: Frame) async throws(FopError) -> EntryReply {
-        let outcome = try await perform(.entry([(request.parent, request.name)]), in: frame) {
-            [self] replica throws(FopError) in
+        let change = LockedChange.entry(
+            [(request.parent, request.name)], noting: .link, of: request.inode.gfid)
+        let outcome = try await perform(change, in: frame) { [self] replica throws(FopError) in
             try await replicas[replica].link(request, in: frame)
         }
         return try outcome.reply(among: settings.favorite)
@@ -55,7 +56,8 @@ extension ReplicateTranslator {
         _ entry: NewEntry, _ made: MadeObject?, in frame: Frame,
         _ wind: @escaping @Sendable (_ replica: Int) async throws(FopError) -> EntryReply
     ) async throws(FopError) -> EntryReply {
-        let outcome = try await perform(.entry([(entry.parent, entry.name)]), making: made, in: frame, wind)
+        let change = LockedChange.entry([(entry.parent, entry.name)], noting: .make, of: entry.inode.gfid)
+        let outcome = try await perform(change, making: made, in: frame, wind)
         let (connections, now) = (connections, volume.environment.time.now())
         // What was just made needs no look-up to be read where it was made.
         context(entry.inode).state.withLock { state in
@@ -67,8 +69,8 @@ extension ReplicateTranslator {
     }
 
     public func unlink(_ request: UnlinkRequest, in frame: Frame) async throws(FopError) -> RemoveReply {
-        let outcome = try await perform(.entry([(request.parent, request.name)]), in: frame) {
-            [self] replica throws(FopError) in
+        let change = LockedChange.entry([(request.parent, request.name)], noting: .unlink)
+        let outcome = try await perform(change, in: frame) { [self] replica throws(FopError) in
             try await replicas[replica].unlink(request, in: frame)
         }
         return try outcome.reply(among: settings.favorite)
@@ -76,7 +78,8 @@ extension ReplicateTranslator {
 
     public func rmdir(_ request: RmdirRequest, in frame: Frame) async throws(FopError) -> RemoveReply {
         guard let removed = try await find(request.name, in: request.parent, frame) else { throw .noEntry }
-        let change = LockedChange.entry([(request.parent, request.name)], removed: removed.directory)
+        let change = LockedChange.entry(
+            [(request.parent, request.name)], removed: removed.directory, noting: .rmdir)
         let outcome = try await perform(change, in: frame) { [self] replica throws(FopError) in
             try await replicas[replica].rmdir(request, in: frame)
         }
@@ -86,8 +89,9 @@ extension ReplicateTranslator {
     public func rename(_ request: RenameRequest, in frame: Frame) async throws(FopError) -> RenameReply {
         let replaced = try await find(request.newName, in: request.newParent, frame)
         let names = [(request.oldParent, request.oldName), (request.newParent, request.newName)]
-        let outcome = try await perform(.entry(names, removed: replaced?.directory), in: frame) {
-            [self] replica throws(FopError) in
+        let kind: NameChange.Kind = request.flags.contains(.exchange) ? .exchange : .rename
+        let change = LockedChange.entry(names, removed: replaced?.directory, noting: kind)
+        let outcome = try await perform(change, in: frame) { [self] replica throws(FopError) in
             try await replicas[replica].rename(request, in: frame)
         }
         return try outcome.reply(among: settings.favorite)

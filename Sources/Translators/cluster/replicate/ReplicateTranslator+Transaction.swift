@@ -15,6 +15,8 @@ struct LockedChange: Sendable {
     let subjects: [Subject]
     /// The directory that goes, which must be empty.
     var removed: Inode?
+    /// What whoever finishes a dead client's changes has to know of it.
+    var note: NameChange?
 
     static func metadata(_ target: ReplicaTarget) -> LockedChange {
         LockedChange(
@@ -22,13 +24,21 @@ struct LockedChange: Sendable {
             subjects: [Subject(inode: target.inode, fd: target.fd)])
     }
 
-    /// `removed`: a directory that the change takes away. It must not change meanwhile and is locked whole.
-    static func entry(_ names: [(parent: Inode, name: EntryName)], removed: Inode? = nil) -> LockedChange {
+    /// `removed`: a directory that the change takes away. It must not change meanwhile and is locked whole. `kind`: of
+    /// what is done to the names; `made`: what gets the name, where that is known.
+    static func entry(
+        _ names: [(parent: Inode, name: EntryName)], removed: Inode? = nil, noting kind: NameChange.Kind? = nil,
+        of made: Gfid = .none
+    ) -> LockedChange {
         var locks = names.map { ReplicaLock.name($0.name, $0.parent) }
         if let removed { locks.append(.name(nil, removed)) }
         return LockedChange(
             kind: .entry, locks: locks.sorted(by: ReplicaLock.precedes),
-            subjects: names.map { Subject(inode: $0.parent, name: $0.name) }, removed: removed)
+            subjects: names.map { Subject(inode: $0.parent, name: $0.name) }, removed: removed,
+            note: kind.map { kind in
+                let places = names.map { NameChange.Place($0.parent.gfid, $0.name) }
+                return NameChange(kind, places[0], to: places.dropFirst().first, of: made)
+            })
     }
 }
 
@@ -76,7 +86,10 @@ extension ReplicateTranslator {
         do throws(FopError) {
             try settings.quorum.check(held)
             let locked = UnderLocks(settings: settings, connections: connections, held: held, frame: own)
-            result = .success(try await performLocked(change, making: made, locked, wind))
+            result = .success(
+                try await noting(change.note, on: held) { () throws(FopError) in
+                    try await performLocked(change, making: made, locked, wind)
+                })
         } catch {
             result = .failure(error)
         }
@@ -170,7 +183,7 @@ extension ReplicateTranslator {
 
     /// Sends marks about every subject; a replica has succeeded that took all of them. `names`: notes the names in the
     /// granular index, which the brick keeps until they are healed.
-    private func send(
+    func send(
         _ change: LockedChange, blaming blamed: [Bool], dirty: Int32, names: Bool, to chosen: [Bool],
         _ locked: UnderLocks
     ) async -> Outcome<Void> {

@@ -28,6 +28,7 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
         var settings: ReplicateSettings
         /// From the volfile; once started, what the bricks agree on.
         var volumeID: Gfid?
+        var names: (any NameObserver)?
     }
 
     public let volume: Volume
