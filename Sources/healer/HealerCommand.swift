@@ -49,6 +49,8 @@ struct HealerCommand: AsyncParsableCommand {
     @Option(
         help: "Gives way to other processes by so much, 0 to 19: copying must not slow down who writes beside it.")
     var nice: Int32 = 10
+    @Flag(help: "Make new, empty bricks of directories without volume-id beside bricks that have one.")
+    var create = false
     @Flag(help: "Print every option with its value and where that comes from, and leave.")
     var printConfig = false
     @Flag(help: "Check volfile and options, and leave: exit code 2 and one sentence if they cannot be used.")
@@ -122,7 +124,7 @@ struct HealerCommand: AsyncParsableCommand {
         do throws(DaemonFailure) {
             try await HealingService(
                 volfile: volfile, volume: volume, volumeName: volumeName, commandLine: options,
-                runtimeBase: runtimeDir, remotes: remotes, log: log,
+                runtimeBase: runtimeDir, remotes: remotes, makesBricks: create, log: log,
                 reopenLog: { file.reopen() }
             ).run()
         } catch {

@@ -14,6 +14,7 @@ struct HealingService: Sendable {
     let runtimeBase: String?
     /// Writers on other hosts.
     let remotes: [WriterLink]
+    let makesBricks: Bool
     let log: Log
     let reopenLog: @Sendable () -> Void
 
@@ -27,7 +28,7 @@ struct HealingService: Sendable {
     private func serve(on executor: IOExecutor) async throws(DaemonFailure) -> End {
         // First of all: a signal that came earlier would leave locks to time out.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup, .sigusr1)
-        let environment = GraphEnvironment(log: log, executor: executor)
+        let environment = GraphEnvironment(log: log, executor: executor, makesBricks: makesBricks)
         let departure = Departure()
         let description = try VolumeDescription(
             volfile: volfile, volume: volume, volumeName: volumeName, commandLine: commandLine,

@@ -7,7 +7,7 @@ import Translators
 /// What a graph with `features/bypass` needs beside it: somebody who journals what it writes and publishes it. The seam
 /// between the translator, which declares `WriteObserver`, and `HealTransport`, which has the sockets.
 struct BypassService {
-    private let publishers: [RecordPublisher]
+    private let writers: [BypassWriter]
 
     /// Hands every bypass translator of `graph` its observer: after the bricks have started, before the first file is
     /// opened. A translator whose journal cannot be had, or whose endpoint is in use, is a failure to start.
@@ -20,22 +20,23 @@ struct BypassService {
                 "-o listen is for a volume with one features/bypass, and \"\(graph.top.name)\" has \(bypasses.count)")
         }
         let sets = graph.translators.filter { $0 is any ReplicaSet }
-        var publishers: [RecordPublisher] = []
+        var writers: [BypassWriter] = []
         for bypass in bypasses {
             let position = sets.firstIndex { $0 === bypass.subvolume } ?? 0
-            do throws(DaemonFailure) {
-                publishers.append(
-                    try Self.publisher(for: bypass, replicaSet: UInt16(position), runtimeDirectory, link, log))
-            } catch {
-                publishers.forEach { $0.close() }
+            let writer = BypassWriter(bypass) { () throws(DaemonFailure) in
+                try Self.publisher(for: bypass, replicaSet: UInt16(position), runtimeDirectory, link, log)
+            }
+            writers.append(writer)
+            do throws(DaemonFailure) { try writer.start() } catch {
+                writers.forEach { $0.close() }
                 throw error
             }
         }
-        self.publishers = publishers
+        self.writers = writers
     }
 
     /// After the graph has stopped: what was recorded is published, the journal is closed.
-    func stop() { publishers.forEach { $0.close() } }
+    func stop() { writers.forEach { $0.close() } }
 
     private static func publisher(
         for bypass: BypassTranslator, replicaSet: UInt16, _ runtimeDirectory: String, _ link: WriterLink?, _ log: Log
@@ -62,35 +63,9 @@ struct BypassService {
                 bypass?.confirmed(
                     gfid: confirmation.gfid, generation: confirmation.generation, replica: Int(confirmation.sink))
             }
-            bypass.attach(observer: PublishingObserver(publisher))
             return publisher
         } catch {
             throw DaemonFailure(.startUp, "volume \"\(bypass.name)\": \(error)")
         }
     }
-}
-
-/// `features/bypass` speaks, `RecordPublisher` journals and publishes.
-private final class PublishingObserver: WriteObserver {
-    private let publisher: RecordPublisher
-    init(_ publisher: RecordPublisher) { self.publisher = publisher }
-
-    var canJournal: Bool { publisher.canJournal }
-    func epochOpening(_ gfid: Gfid) throws(FopError) { try publisher.epochOpening(gfid) }
-    func epochOpened(_ gfid: Gfid, generation: Int32) { publisher.epochOpened(gfid, generation: generation) }
-
-    func writeBegins(_ gfid: Gfid, generation: Int32, offset: UInt64, bytes: UInt64) -> RecordedWrite {
-        let sequence = publisher.writeBegins(gfid, generation: generation, offset: offset, bytes: bytes)
-        return RecordedWrite(gfid: gfid, generation: generation, sequence: sequence, offset: offset, bytes: bytes)
-    }
-    func writeEnded(_ write: RecordedWrite) {
-        publisher.writeEnded(
-            write.gfid, generation: write.generation, sequence: write.sequence, offset: write.offset, bytes: write.bytes
-        )
-    }
-    func epochClosed(_ gfid: Gfid, generation: Int32, records: UInt64, isExact: Bool) {
-        publisher.epochClosed(gfid, generation: generation, records: records, isExact: isExact)
-    }
-    func healWanted(_ gfid: Gfid, generation: Int32) { publisher.healWanted(gfid, generation: generation) }
-    func epochsHealed(_ gfid: Gfid, through generation: Int32) { publisher.epochsHealed(gfid, through: generation) }
 }

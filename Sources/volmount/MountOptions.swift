@@ -25,6 +25,10 @@ struct MountOptions: Sendable {
             "Where sockets and statedumps are; by default /run/volmount, or $XDG_RUNTIME_DIR/volmount without root."),
         .text("volume-name", default: nil, "The volume to mount; by default the last one of the volfile."),
         .flag(
+            "create", default: false,
+            "Make new, empty bricks of directories without volume-id though other bricks of the volume have one. Without it those are away: most likely their file systems are not mounted."
+        ),
+        .flag(
             "bypass", default: false,
             "With HOST:/VOLUME: write to one replica alone and leave the others to the healer. In a volfile: put features/bypass above cluster/replicate."
         ),
@@ -70,7 +74,7 @@ struct MountOptions: Sendable {
             } else if name.hasPrefix("no"), mountNames.contains(String(name.dropFirst(2))), value == nil {
                 mount[String(name.dropFirst(2))] = "off"
             } else if processNames.contains(name) {
-                process[name] = value ?? (name == "bypass" ? "on" : "")
+                process[name] = value ?? (["bypass", "create"].contains(name) ? "on" : "")
             } else if bypassNames.contains(name) {
                 bypass[name] = value ?? ""
             } else if !flags.take(word) {

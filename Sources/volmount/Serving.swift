@@ -22,7 +22,7 @@ struct Serving {
         // Before the mount: a signal that came earlier would leave a dead mount point.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup, .sigusr1)
         let link = try options.link()
-        let environment = GraphEnvironment(log: log)
+        let environment = GraphEnvironment(log: log, makesBricks: options.process.flag("create"))
         let source = try GraphSource(place, options: options, isDebugging: isDebugging, environment: environment)
         defer { source.close() }
         let (graph, text) = try await source.graph()

@@ -38,6 +38,8 @@ struct Volmount: AsyncParsableCommand {
     var runtimeDir: String?
     @Option(help: "The volume to mount; by default the last one of the volfile.")
     var volumeName: String?
+    @Flag(help: "Make new, empty bricks of directories without volume-id beside bricks that have one.")
+    var create = false
     @Flag(help: .hidden)
     var serveInBackground = false
     @Argument(
@@ -94,12 +96,12 @@ struct Volmount: AsyncParsableCommand {
     private func mountOptions() throws(DaemonFailure) -> MountOptions {
         let pairs = [
             ("log-file", logFile), ("log-level", logLevel), ("pid-file", pidFile), ("runtime-dir", runtimeDir),
-            ("volume-name", volumeName),
+            ("volume-name", volumeName), ("create", create ? "on" : nil),
         ]
         var long: [String: String] = [:]
         for (name, value) in pairs {
             guard let value else { continue }
-            long[name] = ["volume-name", "log-level"].contains(name) ? value : try Self.absolute(value)
+            long[name] = ["volume-name", "log-level", "create"].contains(name) ? value : try Self.absolute(value)
         }
         do throws(OptionError) {
             return try MountOptions(o, long: long)
@@ -137,6 +139,7 @@ struct Volmount: AsyncParsableCommand {
         for (name, path) in pairs { if let path { arguments += [name, try Self.absolute(path)] } }
         if let logLevel { arguments += ["--log-level", logLevel] }
         if let volumeName { arguments += ["--volume-name", volumeName] }
+        if create { arguments.append("--create") }
         return arguments + ["--"] + operands.dropLast() + [try Self.absolute(directory)]
     }
 

@@ -47,6 +47,11 @@ class Cases:
     def a_brick_that_is_missing(self, testbed):
         return ["bad.vol:", testbed.bricks[1] + "-gone"], replaced(testbed, testbed.bricks[1], testbed.bricks[1] + "-gone")
 
+    def two_replicas_on_one_directory(self, testbed):
+        link = os.path.join(testbed.folder, "link")
+        os.symlink(testbed.bricks[0], link)
+        return ["bad.vol:", "demo-posix-0", "demo-posix-1", testbed.bricks[0]], replaced(testbed, testbed.bricks[1], link)
+
     def a_brick_of_another_volume(self, testbed):
         foreign = os.path.join(testbed.folder, "foreign")
         os.makedirs(os.path.join(foreign, ".glusterfs"))

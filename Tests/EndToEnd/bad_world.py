@@ -244,8 +244,31 @@ def a_second_healer(release):
     world.healed_and_equal()
 
 
+def a_brick_whose_file_system_is_not_mounted(release):
+    world = World(release)
+    yield world
+    world.start()
+    world.write("file", 4 * MIB, 1)
+    world.healed_and_equal()
+    world.testbed.stop(keep=True)
+    os.makedirs(world.testbed.runtime, exist_ok=True)
+    brick = world.testbed.bricks[1]
+    os.rename(brick, brick + "-unmounted")
+    os.mkdir(brick)
+    world.start()
+    for log in ("volmount.log", "healer.log"):
+        expect(brick in world.log(log) and "--create" in world.log(log), "%s does not name brick and remedy" % log)
+    world.write("file", MIB, 2, at=MIB)
+    expect(not os.listdir(brick) and not os.listxattr(brick), "the mount point was written to")
+    os.rmdir(brick)
+    os.rename(brick + "-unmounted", brick)
+    wait_until("the mount to take it up", lambda: "is there, and is taken up" in world.log("volmount.log"))
+    world.write("file", MIB, 3, at=2 * MIB)
+    world.healed_and_equal()
+
+
 CASES = (a_full_target_brick, a_full_sink_brick, a_journal_with_a_damaged_header, a_journal_with_damaged_records,
-         garbage_on_every_socket, a_second_healer)
+         garbage_on_every_socket, a_second_healer, a_brick_whose_file_system_is_not_mounted)
 
 
 def main():

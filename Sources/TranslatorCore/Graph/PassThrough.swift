@@ -5,6 +5,7 @@ extension Translator {
     public static var summary: String { "" }
     public static var options: [OptionDeclaration] { [] }
 
+    public func survey() async throws(VolfileError) {}
     public func start() async throws(VolfileError) {}
     public func stop() async {}
     public func reconfigure(_ options: OptionValues) throws(VolfileError) {}

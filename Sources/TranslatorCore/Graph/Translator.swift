@@ -43,6 +43,9 @@ public protocol Translator: AnyObject, Sendable {
 
     /// Checks and takes its options. No I/O here.
     init(_ volume: Volume) throws(VolfileError)
+    /// Called once, parents first, before anything starts: looks at what is to be started. Throws what makes the graph
+    /// unusable.
+    func survey() async throws(VolfileError)
     /// Called once, subvolumes first, before any fop. Throws what makes the graph unusable.
     func start() async throws(VolfileError)
     /// Called once after the last fop, parents first. Leaves nothing running and nothing locked.

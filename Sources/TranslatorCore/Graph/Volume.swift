@@ -68,15 +68,17 @@ public final class GraphEnvironment: Sendable {
     public let executor: any TaskExecutor
     /// Where random pauses come from: the system's numbers, or those of a simulation's seed.
     private let random: @Sendable () -> UInt64
+    /// Whether an operator asked for bricks to be made of empty directories beside bricks that the volume has already.
+    public let makesBricks: Bool
     private let warned = Mutex<Set<String>>([])
 
     public init(
         inodes: InodeTable = InodeTable(), pool: IobufPool = IobufPool(), time: any TimeSource = SystemTimeSource(),
-        log: Log = .standardError(), executor: any TaskExecutor = IOExecutor.shared,
+        log: Log = .standardError(), executor: any TaskExecutor = IOExecutor.shared, makesBricks: Bool = false,
         random: @escaping @Sendable () -> UInt64 = { UInt64.random(in: 0 ... .max) }
     ) {
         (self.inodes, self.pool, self.time, self.log, self.executor) = (inodes, pool, time, log, executor)
-        self.random = random
+        (self.random, self.makesBricks) = (random, makesBricks)
     }
     /// Somewhere in `range`, so that those who were refused together do not come back together.
     public func pause(_ range: ClosedRange<Duration>) -> Duration {

@@ -29,6 +29,10 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
         /// From the volfile; once started, what the bricks agree on.
         var volumeID: Gfid?
         var names: (any NameObserver)?
+        /// What was found before the start, of bricks that this process serves.
+        var roles: [VolumeSurvey.Role?]
+        /// Held until bricks that are made have their volume-id.
+        var claims: [any BrickClaim] = []
     }
 
     public let volume: Volume
@@ -59,7 +63,10 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
             up: Array(repeating: false, count: count), losses: Array(repeating: 0, count: count),
             heard: Array(repeating: false, count: count))
         let settings = try ReplicateSettings(volume.options, of: volume)
-        state = Mutex(State(connections: connections, settings: settings, volumeID: volumeID))
+        state = Mutex(
+            State(
+                connections: connections, settings: settings, volumeID: volumeID,
+                roles: Array(repeating: nil, count: count)))
     }
 
     private static func volumeID(of volume: Volume) throws(VolfileError) -> Gfid? {
@@ -72,8 +79,8 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
 
     /// An embedded brick that has started serves, whether it says so or not.
     public func start() async throws(VolfileError) {
-        try settleVolumeID()
-        for replica in replicas.indices where isServedHere[replica] {
+        try await finishMaking()
+        for replica in replicas.indices where isServedHere[replica] && replicas[replica].localBrick?.isServing == true {
             changeUp(replica, to: true, onlyIfUnheard: true)
         }
     }

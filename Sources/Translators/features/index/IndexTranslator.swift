@@ -50,8 +50,9 @@ public final class IndexTranslator: Translator {
     }
 
     public func start() async throws(VolfileError) {
+        // Of a brick that is away they are made when it comes, by the first entry.
         do throws(FopError) {
-            try folder.prepare()
+            if brick.isServing { try folder.prepare() }
         } catch {
             throw volume.error("cannot make the index directories in \(folder.path): \(error)")
         }

@@ -50,6 +50,7 @@ public final class LocksTranslator: Translator {
     let contentionPause: Duration
     let waitGraph = Mutex(WaitGraph())
     let stripes = (0..<stripeCount).map { _ in StripeBox() }
+    private let started = Atomic<Bool>(false)
 
     public init(_ volume: Volume) throws(VolfileError) {
         self.volume = volume
@@ -58,22 +59,50 @@ public final class LocksTranslator: Translator {
     }
 
     public func start() async throws(VolfileError) {
-        if volume.options.flag("cross-process"), let brick = volume.firstSubvolume.localBrick {
-            let directory: LockDirectory
-            do throws(FopError) {
-                directory = try LockDirectory(brick: brick.brickDirectory) { [weak self] in self?.heard($0) }
-                try directory.probe()
-            } catch {
-                throw volume.error(
-                    "cannot lock files in \(brick.brickDirectory)/.glusterfs/bypass/locks: \(error); the brick's file system must"
-                        + " be writable and know fcntl(2) locks")
-            }
-            for box in stripes { box.state.withLock { $0.directory = directory } }
+        started.store(true, ordering: .relaxed)
+        guard volume.firstSubvolume.localBrick?.isServing ?? true else { return letGo() }
+        do throws(FopError) { try takeUp() } catch {
+            throw volume.error(
+                "cannot lock files in \(lockPlace ?? ""): \(error); the brick's file system must be writable and know fcntl(2) locks"
+            )
         }
     }
 
     /// Drops every lock and ends every wait with ENOTCONN, as a brick's death would.
-    public func stop() async {
+    public func stop() async { letGo() }
+
+    /// A brick that goes takes its locks along; one that comes has none. Opens some files, which blocks nobody for
+    /// long.
+    public func notify(_ event: GraphEvent, from subvolume: any Translator) {
+        guard started.load(ordering: .relaxed) else { return volume.notifyParents(event, from: self) }
+        switch event {
+        case .subvolumeDown: letGo()
+        case .subvolumeUp:
+            do throws(FopError) { try takeUp() } catch {
+                return volume.log(.error, "cannot lock files in \(lockPlace ?? ""): \(error); the brick stays down")
+            }
+        default: break
+        }
+        volume.notifyParents(event, from: self)
+    }
+
+    /// Where locks are shared with other processes; nil: this one is alone.
+    private var lockPlace: String? {
+        guard volume.options.flag("cross-process"), let brick = volume.firstSubvolume.localBrick else { return nil }
+        return brick.brickDirectory + "/.glusterfs/bypass/locks"
+    }
+
+    private func takeUp() throws(FopError) {
+        var directory: LockDirectory?
+        if lockPlace != nil, let brick = volume.firstSubvolume.localBrick {
+            let opened = try LockDirectory(brick: brick.brickDirectory) { [weak self] in self?.heard($0) }
+            try opened.probe()
+            directory = opened
+        }
+        for box in stripes { box.state.withLock { ($0.directory, $0.isStopped) = (directory, false) } }
+    }
+
+    private func letGo() {
         for box in stripes {
             let waits = box.state.withLock { stripe in
                 stripe.isStopped = true

@@ -5,23 +5,31 @@ import TranslatorCore
 /// Why a directory cannot be served as a brick: the end of a sentence that begins with its path.
 struct BrickRefusal: Error {
     let message: String
-    init(_ message: String) { self.message = message }
+    /// Whether the directory may become a brick without anybody changing the volume: its file system is not mounted, or
+    /// fails.
+    let mayPass: Bool
+    init(_ message: String, mayPass: Bool = false) { (self.message, self.mayPass) = (message, mayPass) }
 }
 
 extension PosixBrick {
     static let volumeIDKey = "trusted.glusterfs.volume-id"
     private static let probeKey = "trusted.glusterfs.test"
+    private static let noTrustedXattrs = "its file system has no trusted xattrs; ext4, xfs and btrfs have"
 
     /// Checks the directory, lays out what is missing, and opens it. Changes nothing in a directory that it refuses,
-    /// but for a probing xattr that it removes again.
-    convenience init(opening settings: PosixSettings, at now: Timestamp) throws(BrickRefusal) {
+    /// but for a probing xattr that it removes again. `order`: of the replica set above, if there is one.
+    convenience init(
+        opening settings: PosixSettings, by order: BrickOrder? = nil, at now: Timestamp
+    ) throws(BrickRefusal) {
         let root = try Self.openRoot(settings.directory)
         if let server = GlusterfsdScan.server(of: settings.directory, root: root) {
             throw BrickRefusal(
                 "glusterfsd (process \(server)) serves it; stop that brick first, or reach it by protocol/client")
         }
-        try Self.checkXattrs(root)
+        // First, so that nothing is tried on a mount point that waits for its file system.
         let id = try Self.checkIdentity(root, wanted: settings.volumeID)
+        if let order { try Self.check(id, order) }
+        try Self.checkXattrs(root)
         umask(0)
         Self.raiseDescriptorLimit()
         let volumeID: Gfid?
@@ -29,17 +37,28 @@ extension PosixBrick {
         let presence: Descriptor
         do throws(FopError) {
             try Self.layOut(root)
-            volumeID = id ?? settings.volumeID
+            // One that is made for a replica set gets its id from there, when the others are ready.
+            volumeID = id ?? (order == nil ? settings.volumeID : nil)
             if id == nil, let volumeID { try root.setXattr(Self.volumeIDKey, volumeID.bytes) }
             locks = XattropLocks(file: try Self.openLockFile(root, BrickFolder.xattropLock))
             presence = try Self.openLockFile(root, BrickFolder.presence)
             try Self.clearLeftovers(root, presence)
         } catch {
-            throw BrickRefusal("its .glusterfs cannot be written: \(error)")
+            throw BrickRefusal("its .glusterfs cannot be written: \(error)", mayPass: true)
         }
         self.init(root: root, volumeID: volumeID, xattropLocks: locks, presence: presence)
         do throws(FopError) { try writeHealthStamp(at: now) } catch {
-            throw BrickRefusal("its health check fails: \(error)")
+            throw BrickRefusal("its health check fails: \(error)", mayPass: true)
+        }
+    }
+
+    /// Whether what was found is what the replica set expects there.
+    private static func check(_ id: Gfid?, _ order: BrickOrder) throws(BrickRefusal) {
+        switch id {
+        case nil where order.isMade: return
+        case nil: throw BrickRefusal(BrickSight.blankBesideOthers, mayPass: true)
+        case order.volumeID: return
+        case let id?: throw BrickRefusal("belongs to volume-id \(id), not to \(order.volumeID)")
         }
     }
 
@@ -53,43 +72,46 @@ extension PosixBrick {
         self.init(root: root, volumeID: id, xattropLocks: nil, presence: nil)
     }
 
-    private static func openRoot(_ path: String) throws(BrickRefusal) -> BrickObject {
+    static func openRoot(_ path: String) throws(BrickRefusal) -> BrickObject {
         do throws(FopError) {
             return BrickObject(open: try PosixCall.run { cposix_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) })
         } catch {
             switch error {
-            case .noEntry: throw BrickRefusal("no such directory; make it, or mount the file system that holds it")
+            case .noEntry:
+                throw BrickRefusal(
+                    "no such directory; make it, or mount the file system that holds it", mayPass: true)
             case .notDirectory: throw BrickRefusal("is not a directory")
             case .accessDenied: throw BrickRefusal("cannot be opened: \(error); run as root")
-            default: throw BrickRefusal("cannot be opened: \(error)")
+            default: throw BrickRefusal("cannot be opened: \(error)", mayPass: true)
             }
         }
     }
 
     /// Trusted xattrs need CAP_SYS_ADMIN, a file system that has them, and one that is not read-only.
-    private static func checkXattrs(_ root: BrickObject) throws(BrickRefusal) {
+    static func checkXattrs(_ root: BrickObject) throws(BrickRefusal) {
         do throws(FopError) {
             try root.setXattr(probeKey, Array("working".utf8))
             try root.removeXattr(probeKey)
         } catch {
             switch error {
             case .noData: return  // Another process that starts at the same time removed it: they work.
-            case .readOnly: throw BrickRefusal("its file system is read-only")
-            case .notSupported: throw BrickRefusal("its file system has no trusted xattrs; ext4, xfs and btrfs have")
+            case .readOnly: throw BrickRefusal("its file system is read-only", mayPass: true)
+            case .notSupported: throw BrickRefusal(noTrustedXattrs)
             case .notPermitted, .accessDenied: throw BrickRefusal("trusted xattrs cannot be set: \(error); run as root")
-            default: throw BrickRefusal("trusted xattrs cannot be set: \(error)")
+            default: throw BrickRefusal("trusted xattrs cannot be set: \(error)", mayPass: true)
             }
         }
     }
 
     /// The volume-id that the root has; nil when it has none and may be given `wanted`, or none is wanted.
-    private static func checkIdentity(_ root: BrickObject, wanted: Gfid?) throws(BrickRefusal) -> Gfid? {
+    static func checkIdentity(_ root: BrickObject, wanted: Gfid?) throws(BrickRefusal) -> Gfid? {
         let idValue: [UInt8]?, gfidValue: [UInt8]?, names: [EntryName]
         do throws(FopError) {
             (idValue, gfidValue) = (try root.xattr(volumeIDKey), try root.xattr(gfidKey))
             names = try root.entryNames()
         } catch {
-            throw BrickRefusal("cannot be read: \(error)")
+            if error == .notSupported { throw BrickRefusal(noTrustedXattrs) }
+            throw BrickRefusal("cannot be read: \(error)", mayPass: true)
         }
         if let gfidValue, gfidValue != Gfid.root.bytes {
             throw BrickRefusal("is a directory inside of a brick, not the root of one")

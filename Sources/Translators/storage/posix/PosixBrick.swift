@@ -40,6 +40,8 @@ final class PosixBrick: Sendable {
             guard let theirs = try root.xattr(Self.volumeIDKey).flatMap({ Gfid(bytes: $0) }) else { throw .io }
             found = theirs
         }
+        // It has served its purpose; where it cannot be removed it means nothing any more.
+        try? root.removeXattr(Self.intentKey)
         identity.withLock { $0 = found }
         return found
     }

@@ -4,6 +4,8 @@ import TranslatorCore
 
 /// What posix hangs on an open file or directory.
 final class PosixFd: Sendable {
+    /// Of the brick's directory, as `PosixTranslator.serving` counts.
+    let opening: UInt64
     let object: BrickObject
     /// With O_DIRECT; nil unless the file was opened so.
     let direct: Descriptor?
@@ -12,12 +14,13 @@ final class PosixFd: Sendable {
     /// Shared by all fds of the inode.
     let inode: PosixInode
 
-    init(file: BrickObject, direct: Descriptor?, inode: PosixInode) {
+    init(file: BrickObject, direct: Descriptor?, inode: PosixInode, opening: UInt64) {
         (object, self.direct, stream, self.inode) = (file, direct, nil, inode)
+        self.opening = opening
     }
 
-    init(directory stream: DirectoryStream, inode: PosixInode) {
-        (object, direct, self.inode) = (stream.object, nil, inode)
+    init(directory stream: DirectoryStream, inode: PosixInode, opening: UInt64) {
+        (object, direct, self.inode, self.opening) = (stream.object, nil, inode, opening)
         self.stream = DirectoryReader(stream)
     }
 }

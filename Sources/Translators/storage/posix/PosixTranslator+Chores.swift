@@ -4,27 +4,32 @@ import TranslatorCore
 /// What a brick does by the clock, until `stop`.
 extension PosixTranslator {
     func startChores() -> [Task<Void, Never>] {
-        var chores: [Task<Void, Never>] = []
         let executor = volume.environment.executor
-        if settings.healthCheckInterval > .zero {
-            chores.append(
-                Task(executorPreference: executor) { [weak self, settings, time = volume.environment.time] in
-                    while (try? await time.sleep(for: settings.healthCheckInterval)) != nil,
-                        await self?.checkHealthOnce() ?? false
-                    {}
-                })
+        let watch = Task(executorPreference: executor) { [weak self] in await self?.watchDirectory() ?? () }
+        let janitor = Task(executorPreference: executor) {
+            [weak self, settings, time = volume.environment.time] in
+            while (try? await time.sleep(for: settings.janitorSleep)) != nil, await self?.sweepLandfill() ?? false {}
         }
-        chores.append(
-            Task(executorPreference: executor) { [weak self, settings, time = volume.environment.time] in
-                while (try? await time.sleep(for: settings.janitorSleep)) != nil, await self?.sweepLandfill() ?? false {
-                }
-            })
-        return chores
+        return [watch, janitor]
     }
 
-    /// False when the brick failed, or is stopping: there is nothing left to check.
-    private func checkHealthOnce() async -> Bool {
-        guard let brick = try? brick else { return false }
+    /// Takes the brick down when a health check fails, and up again when its directory serves again.
+    private func watchDirectory() async {
+        let time = volume.environment.time
+        if !isServing, await !comeBack() { return }
+        while settings.healthCheckInterval > .zero,
+            (try? await time.sleep(for: settings.healthCheckInterval)) != nil
+        {
+            guard let failure = await healthFailure() else { continue }
+            if Task.isCancelled { return }
+            goDown(failure)
+            if await !comeBack() { return }
+        }
+    }
+
+    /// Why the brick is to go down; nil: it is well.
+    private func healthFailure() async -> String? {
+        guard let brick = try? brick else { return nil }
         let time = volume.environment.time
         let directory = brickDirectory
         let outcome = await ThreadWork.run(name: "health-check", timeout: settings.healthCheckTimeout, on: time) {
@@ -36,24 +41,15 @@ extension PosixTranslator {
                 "glusterfsd (process \($0)) began to serve it"
             }
         }
-        switch outcome {
-        case .done(nil): return true
-        case .done(let reason?): fail(reason)
-        case .timedOut: fail("its health check did not end within \(settings.healthCheckTimeout)")
-        case .cancelled: break
+        return switch outcome {
+        case .done(let reason): reason
+        case .timedOut: "its health check did not end within \(settings.healthCheckTimeout)"
+        case .cancelled: nil
         }
-        return false
-    }
-
-    /// For good: what is open may be broken, and what was missed meanwhile must be healed. A restart comes back.
-    private func fail(_ reason: String) {
-        hasFailed.store(true, ordering: .relaxed)
-        volume.log(.error, "brick \(brickDirectory) goes down: \(reason). Repair it, then start this process again.")
-        volume.notifyParents(.subvolumeDown, from: self)
     }
 
     private func sweepLandfill() async -> Bool {
-        guard let brick = try? brick else { return !hasFailed.load(ordering: .relaxed) }
+        guard let brick = try? brick else { return mayComeBack }
         let openFiles = openFiles
         let outcome = await ThreadWork.run(name: "janitor", on: volume.environment.time) { isGivenUp -> FopError? in
             do throws(FopError) {

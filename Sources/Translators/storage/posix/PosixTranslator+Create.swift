@@ -1,5 +1,6 @@
 import CPosix
 import Glibc
+import Synchronization
 import TranslatorCore
 
 extension PosixTranslator {
@@ -37,10 +38,11 @@ extension PosixTranslator {
     /// EEXIST where the name is taken; ENODATA where the gfid is another object's.
     public func create(_ request: CreateRequest, in frame: Frame) async throws(FopError) -> EntryReply {
         let entry = request.entry
+        let opening = serving.load(ordering: .relaxed)
         let parent = try parentBefore(entry.parent, entry.name)
         let file = try makeFile(entry, mode: request.mode, parent, frame)
         openFiles.opened(entry.inode.gfid)
-        do throws(FopError) { try hang(file, on: request.fd) } catch {
+        do throws(FopError) { try hang(file, on: request.fd, opening) } catch {
             closed(entry.inode.gfid)
             throw error
         }

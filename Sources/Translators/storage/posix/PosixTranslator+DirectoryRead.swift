@@ -29,7 +29,7 @@ extension PosixTranslator {
             guard let stream = context.stream else { throw .notDirectory }
             reader = stream
         } else {
-            guard fd.isAnonymous else { throw .badDescriptor }
+            guard fd.isAnonymous else { throw openFds.isLost(fd) ? .badFileState : .badDescriptor }
             reader = DirectoryReader(try DirectoryStream(copying: try brick.directory(fd.inode.gfid)))
         }
         let read = reader.stream.withLock { stream in

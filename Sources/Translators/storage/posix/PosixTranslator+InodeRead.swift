@@ -1,6 +1,7 @@
 import CPosix
 import Checksums
 import Glibc
+import Synchronization
 import TranslatorCore
 
 extension PosixTranslator {
@@ -18,10 +19,10 @@ extension PosixTranslator {
     /// The descriptor that a fop reads or writes data through. Anonymous fds share a kept one per file.
     @inline(__always)
     func file(_ fd: Fd) throws(FopError) -> BrickObject {
-        try checkHealth()
-        if let context: PosixFd = fd.contexts.context(at: slot) { return context.object }
-        guard fd.isAnonymous else { throw .badDescriptor }
-        return try anonymousFile(fd.inode)
+        let now = serving.load(ordering: .relaxed)
+        guard now != 0 else { throw .notConnected }
+        if let context: PosixFd = fd.contexts.context(at: slot), context.opening == now { return context.object }
+        return try fd.isAnonymous ? anonymousFile(fd.inode) : openAgain(fd)
     }
 
     public func stat(_ request: StatRequest, in frame: Frame) async throws(FopError) -> StatReply {

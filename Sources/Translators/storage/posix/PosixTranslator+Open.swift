@@ -8,11 +8,12 @@ extension PosixTranslator {
     public func open(_ request: OpenRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         let fd = request.fd
         let gfid = fd.inode.gfid
+        let opening = serving.load(ordering: .relaxed)
         openFiles.opened(gfid)
         do throws(FopError) {
             let file = try openFile(fd.inode, fd.flags)
             if fd.flags.contains(.truncate), !settings.isVisiting { try file.touch(.content, at: frame.time) }
-            try hang(file, on: fd)
+            try hang(file, on: fd, opening)
         } catch {
             closed(gfid)
             throw error
@@ -20,8 +21,9 @@ extension PosixTranslator {
         return DoneReply()
     }
 
-    /// Hangs an open file on its fd, with the second descriptor that O_DIRECT needs. The caller counted it as open.
-    func hang(_ file: BrickObject, on fd: Fd) throws(FopError) {
+    /// Hangs an open file on its fd, with the second descriptor that O_DIRECT needs. The caller counted it as open, and
+    /// asked before it was which `opening` of the directory serves.
+    func hang(_ file: BrickObject, on fd: Fd, _ opening: UInt64) throws(FopError) {
         let context = fd.inode.contexts.findOrSet(at: slot) { PosixInode() }
         if settings.isVisiting {
             // Its handle is changed by others; what it led to must say who it is.
@@ -29,10 +31,12 @@ extension PosixTranslator {
         } else if try file.mdata() != nil {
             context.hasMdata.store(true, ordering: .relaxed)
         }
-        fd.contexts.set(PosixFd(file: file, direct: openDirect(file, fd.flags), inode: context), at: slot)
+        let direct = openDirect(file, fd.flags)
+        fd.contexts.set(PosixFd(file: file, direct: direct, inode: context, opening: opening), at: slot)
+        openFds.add(fd)
     }
 
-    private func openFile(_ inode: Inode, _ flags: OpenFlags) throws(FopError) -> BrickObject {
+    func openFile(_ inode: Inode, _ flags: OpenFlags) throws(FopError) -> BrickObject {
         let brick = try brick
         switch inode.type {
         case .regular: break
@@ -66,6 +70,7 @@ extension PosixTranslator {
     }
 
     public func release(_ fd: Fd) async {
+        openFds.remove(fd)
         guard fd.contexts.context(at: slot, as: PosixFd.self) != nil else { return }
         fd.contexts.set(nil, at: slot)
         closed(fd.inode.gfid)
@@ -78,13 +83,19 @@ extension PosixTranslator {
 
     public func opendir(_ request: OpendirRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         let fd = request.fd
+        let opening = serving.load(ordering: .relaxed)
         let directory = try brick.directory(fd.inode.gfid)
         let context = fd.inode.contexts.findOrSet(at: slot) { PosixInode() }
-        fd.contexts.set(PosixFd(directory: try DirectoryStream(copying: directory), inode: context), at: slot)
+        let stream = try DirectoryStream(copying: directory)
+        fd.contexts.set(PosixFd(directory: stream, inode: context, opening: opening), at: slot)
+        openFds.add(fd)
         return DoneReply()
     }
 
-    public func releasedir(_ fd: Fd) async { fd.contexts.set(nil, at: slot) }
+    public func releasedir(_ fd: Fd) async {
+        openFds.remove(fd)
+        fd.contexts.set(nil, at: slot)
+    }
 
     public func flush(_ request: FlushRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         _ = try file(request.fd)

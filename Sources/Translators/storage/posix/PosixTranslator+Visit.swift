@@ -17,6 +17,8 @@ extension PosixTranslator: VisitedBrick {
         return visits.withLock { visits in
             if let kept = opened.withLock({ $0 }), kept.root.isSame(as: found.root) { return visits }
             opened.withLock { $0 = found }
+            // What is open stays so: who visits knows which files are of which visit.
+            serving.store(1, ordering: .releasing)
             visits += 1
             return visits
         }

@@ -11,6 +11,7 @@ extension PosixTranslator {
     /// Xattrs that nobody above may see in a list: the brick's own (gluster-wire.md §7, GETXATTR).
     static func isHidden(_ name: String) -> Bool {
         name == PosixBrick.gfidKey || name.hasPrefix(GfidToPath.keyPrefix) || name == PosixBrick.volumeIDKey
+            || name == PosixBrick.intentKey
     }
 
     /// What LOOKUP, STAT and READDIRP answer in xdata. Nothing is asked on most paths, and costs nothing.

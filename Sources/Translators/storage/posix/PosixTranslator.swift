@@ -19,9 +19,14 @@ public final class PosixTranslator: LocalBrick {
     public var ordersMetadata: Bool { (try? brick.ordersMetadata) ?? false }
     let settings: PosixSettings
     let openFiles = OpenFileTable()
-    /// True after a failed health check, for good: until a restart every fop answers ENOTCONN.
-    let hasFailed = Atomic<Bool>(false)
+    let openFds = OpenFds()
+    /// Which opening of the directory serves fops, by a number that is never used again; 0: none does, every fop
+    /// answers ENOTCONN.
+    let serving = Atomic<UInt64>(0)
     let opened = Mutex<PosixBrick?>(nil)
+    let ordered = Mutex<BrickOrder?>(nil)
+    /// Why its directory is away, as it was said last.
+    let complaint = Mutex<String?>(nil)
     /// How often another directory was found, while visiting.
     let visits = Mutex<UInt64>(0)
     private let chores = Mutex<[Task<Void, Never>]>([])
@@ -35,16 +40,14 @@ public final class PosixTranslator: LocalBrick {
     public func start() async throws(VolfileError) {
         // Opened by `visit`, when the process that serves it is there.
         if settings.isVisiting { return }
-        let brick: PosixBrick
         do throws(BrickRefusal) {
-            brick = try PosixBrick(opening: settings, at: volume.environment.time.wallClock())
+            serve(try open())
         } catch {
-            throw volume.error("brick \(brickDirectory): \(error.message)")
+            guard ordered.withLock({ $0 }) != nil, error.mayPass else { throw refusal(error) }
+            waitFor(error)
         }
-        opened.withLock { $0 = brick }
         let started = startChores()
         chores.withLock { $0 = started }
-        volume.notifyParents(.subvolumeUp, from: self)
     }
 
     public func stop() async {
@@ -54,27 +57,29 @@ public final class PosixTranslator: LocalBrick {
         }
         for chore in running { chore.cancel() }
         for chore in running { await chore.value }
+        serving.store(0, ordering: .relaxed)
         opened.withLock { $0 = nil }
     }
 
-    public var volumeID: Gfid? { settings.isVisiting ? settings.volumeID : opened.withLock { $0?.volumeID } }
+    func refusal(_ refusal: BrickRefusal) -> VolfileError {
+        volume.error("brick \(brickDirectory): \(refusal.message)")
+    }
+
+    public var volumeID: Gfid? {
+        settings.isVisiting ? settings.volumeID : opened.withLock { $0.map(\.volumeID) ?? settings.volumeID }
+    }
 
     public func adopt(volumeID: Gfid) throws(FopError) -> Gfid {
         if settings.isVisiting, let known = settings.volumeID { return known }
         return try brick.adopt(volumeID: volumeID)
     }
 
-    /// The open brick. ENOTCONN before start, after stop, and after a failed health check.
+    /// The open brick. ENOTCONN before start, after stop, and while its directory is away.
     var brick: PosixBrick {
         get throws(FopError) {
-            try checkHealth()
             guard let brick = opened.withLock({ $0 }) else { throw .notConnected }
             return brick
         }
-    }
-
-    @inline(__always) func checkHealth() throws(FopError) {
-        if hasFailed.load(ordering: .relaxed) { throw .notConnected }
     }
 
     public func lockXattrops(on gfid: Gfid) async throws(FopError) -> XattropLock {
@@ -95,7 +100,7 @@ public final class PosixTranslator: LocalBrick {
         var dump = StateDump()
         dump.add("directory", brickDirectory)
         dump.add("volume-id", volumeID.map(\.description) ?? "none")
-        dump.add("healthy", !hasFailed.load(ordering: .relaxed))
+        dump.add("healthy", isServing)
         dump.add("open-files", openFiles.fileCount)
         dump.add("kept-directories", brick?.directories.count ?? 0)
         dump.add("kept-files", brick?.files.count ?? 0)
