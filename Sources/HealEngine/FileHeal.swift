@@ -49,7 +49,7 @@ struct FileHeal: Sendable {
         case .failed(let error): return report(replicas.watch.allAreUp ? .failed(error) : .later(.replicaDown))
         case .found(let look):
             guard look.iatts[0].isRegular else {
-                return report(withoutContent(look))
+                return report(await withoutContent(look))
             }
             inode = look.inode
             if !look.isDataPending {
@@ -68,11 +68,21 @@ struct FileHeal: Sendable {
         return report
     }
 
-    /// Directories, links, devices: nothing of theirs is healed here. On a directory a data count asks for a full crawl
+    /// Directories, links, devices: nothing of theirs is copied here. On a directory a data count asks for a full crawl
     /// of its names, so it is the names that are pending.
-    private func withoutContent(_ look: HealInspector.FirstLook) -> HealReport.Outcome {
-        guard look.matrix.isPending(.data) else { return .clean(others: look.otherKinds) }
-        return look.iatts[0].isDirectory ? .clean(others: look.otherKinds.union([.entry])) : .failed(.notRegular(gfid))
+    private func withoutContent(_ look: HealInspector.FirstLook) async -> HealReport.Outcome {
+        guard look.iatts[0].isDirectory else {
+            return look.matrix.isPending(.data) ? .failed(.notRegular(gfid)) : .clean(others: look.otherKinds)
+        }
+        guard look.matrix.isPending(.data) || look.otherKinds.contains(.entry) else {
+            return .clean(others: look.otherKinds)
+        }
+        switch await NameInspection(replicas: replicas, directory: look.inode).run() {
+        case .alike: return .clean(others: look.otherKinds.subtracting([.entry]))
+        case .differ, .busy: return .clean(others: look.otherKinds.union([.entry]))
+        case .split(let names): return .failed(.splitNames(gfid, names))
+        case .failed(let replica, let error): return lost(replica, error).outcome
+        }
     }
 
     /// An all-zero xattrop that names every key makes a brick drop the index entry of a file whose counts are all zero.

@@ -19,8 +19,8 @@ import HealTransport
             """,
         version: "0.1.0",
         subcommands: [
-            StatusCommand.self, InfoCommand.self, QueueCommand.self, HealCommand.self, WaitCommand.self,
-            EventsCommand.self, KeygenCommand.self,
+            StatusCommand.self, InfoCommand.self, QueueCommand.self, HealCommand.self, SplitBrainCommand.self,
+            WaitCommand.self, EventsCommand.self, KeygenCommand.self,
         ], defaultSubcommand: nil)
 
     /// May stand before the subcommand or behind it.

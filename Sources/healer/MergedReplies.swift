@@ -39,6 +39,7 @@ extension ControlReply {
     /// One answer from those of several replica sets: a file is in one of them, lists are joined.
     static func merged(_ replies: [ControlReply]) -> ControlReply {
         var statuses: [HealStatus] = [], infos: [BrickHealInfo] = [], files: [QueuedFile] = [], total = 0
+        var splits: [SplitBrain] = []
         for reply in replies {
             switch reply {
             case .status(let status): statuses.append(status)
@@ -46,11 +47,13 @@ extension ControlReply {
             case .queue(let more, let count):
                 files += more
                 total += count
+            case .splitBrains(let more): splits += more
             case .done, .healed, .failed: break
             }
         }
         if !statuses.isEmpty { return .status(.merged(statuses)) }
         if !infos.isEmpty { return .info(infos) }
+        if case .splitBrains = replies[0] { return .splitBrains(splits) }
         // A set that does not have the file says so; the one that has it decides. What failed in one has not been done.
         let isUnknown = { (reply: ControlReply) in
             if case .failed(let failure) = reply { failure.reason == .unknownFile } else { false }
@@ -59,7 +62,7 @@ extension ControlReply {
         let done = replies.first { reply in
             switch reply {
             case .done, .healed: true
-            case .failed, .status, .info, .queue: false
+            case .failed, .status, .info, .queue, .splitBrains: false
             }
         }
         if let decided = failed ?? done { return decided }

@@ -5,6 +5,10 @@ of a file that is written all the time (an older one is on disk), so it is the f
 brick is an ext4 of its own in a loop device, and EXT4_IOC_SHUTDOWN ends it without writing anything more, as xfstests
 do. The mount and the healer die with kill -9 at the same moment. Then the journals of the file systems are replayed by
 mounting them again, and every file whose copies differ must be marked on one of them.
+
+In every other round names are what changes: files are replaced by rename, some with an fsync of their directory. Every name
+that the bricks have with different files afterwards must be listed by healctl once it was looked up, and healctl's way out
+must work; a replacement whose directory was synced is not lost.
 """
 import argparse
 import array
@@ -16,7 +20,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from testbed import LoopFileSystem, Testbed, TestbedError  # noqa: E402
+from testbed import LoopFileSystem, Testbed, TestbedError, wait_until  # noqa: E402
 
 SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 NO_LOG_FLUSH = 2
@@ -114,6 +118,120 @@ def write_until_the_end(mount_point, seed):
         os._exit(0)
 
 
+NAMES = 12
+
+
+def replace_until_the_end(mount_point, seed, ledger):
+    """Replaces files by rename and notes in `ledger`, by name, the last number that an fsync of the directory covered."""
+    child = os.fork()
+    if child:
+        return child
+    chance, number = random.Random(seed), 0
+    try:
+        folder = os.path.join(mount_point, "names")
+        os.mkdir(folder)
+        top = os.open(folder, os.O_RDONLY)
+        notes = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        while True:
+            number += 1
+            name = "name%d" % chance.randrange(NAMES)
+            with open(os.path.join(folder, "." + name), "w") as file:
+                file.write("%d" % number)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(os.path.join(folder, "." + name), os.path.join(folder, name))
+            if chance.random() < 0.2:
+                os.fsync(top)
+                os.write(notes, b"%s %d\n" % (name.encode(), number))
+    except OSError:
+        pass
+    finally:
+        os._exit(0)
+
+
+def synced_names(ledger):
+    """name -> the lowest number that it may have."""
+    found = {}
+    if os.path.exists(ledger):
+        with open(ledger) as notes:
+            for line in notes:
+                name, number = line.split()
+                found[name] = int(number)
+    return found
+
+
+def read_number(path):
+    """None where the name cannot be read."""
+    try:
+        with open(path) as file:
+            return int(file.read() or -1)
+    except OSError:
+        return None
+
+
+def gfid_of(brick, name):
+    try:
+        return os.getxattr(os.path.join(brick, "names", name), "trusted.gfid")
+    except OSError:
+        return None
+
+
+def settle_names(testbed, ledger):
+    """Everything that differs is told, decided, and then nothing is lost; answers how many names were decided."""
+    names = ["name%d" % number for number in range(NAMES)]
+    found = {name: [gfid_of(brick, name) for brick in testbed.bricks] for name in names}
+    split = [name for name in names if None not in found[name] and len(set(found[name])) > 1]
+    testbed.start_mount()
+    testbed.start_healer()
+    folder = os.path.join(testbed.mount_point, "names")
+    for name in names:
+        number = read_number(os.path.join(folder, name))
+        if name in split and number is not None:
+            raise TestbedError("%s was read although the bricks have different files there" % name)
+    listed = lambda: testbed.healctl("split-brain", "list").stdout
+    if split:
+        wait_until("healctl to list %s" % " ".join(split), lambda: all("resolve names/%s " % name in listed() for name in split), 60)
+    for name in split:
+        # The newer one: its replacement was later.
+        newer = max(range(2), key=lambda brick: os.stat(os.path.join(testbed.bricks[brick], "names", name)).st_ctime_ns)
+        answer = testbed.healctl("split-brain", "resolve", "names/" + name, "--source", "%s-client-%d" % (testbed.volume, newer))
+        if answer.returncode:
+            raise TestbedError("resolve of %s: %s" % (name, answer.stderr))
+    for name, lowest in synced_names(ledger).items():
+        wait_until("%s to be read" % name, lambda: read_number(os.path.join(folder, name)) is not None, 30)
+        number = read_number(os.path.join(folder, name))
+        if number < lowest:
+            raise TestbedError("%s has number %d, the directory was synced with %d" % (name, number, lowest))
+    return len(split)
+
+
+def names_round(seed):
+    chance = random.Random(seed)
+    testbed = Testbed()
+    bricks, child = None, 0
+    ledger = os.path.join(testbed.folder, "ledger")
+    try:
+        bricks = Bricks(testbed)
+        bricks.mount()
+        testbed.start_healer()
+        testbed.start_mount()
+        child = replace_until_the_end(testbed.mount_point, seed, ledger)
+        time.sleep(chance.uniform(1, 4))
+        bricks.cut()
+        testbed.kill_mount()
+        testbed.kill_healer()
+        os.waitpid(child, 0)
+        child = 0
+        bricks.unmount()
+        bricks.mount()
+        return settle_names(testbed, ledger)
+    finally:
+        if child:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+        testbed.stop(before_removal=bricks.unmount if bricks else None)
+
+
 def one_round(seed):
     chance = random.Random(seed)
     testbed = Testbed()
@@ -154,8 +272,11 @@ def main():
     for number in range(arguments.rounds):
         try:
             began = time.monotonic()
-            count = one_round(arguments.seed + number)
-            print("ok: cut after %d files, %.1f s in all" % (count, time.monotonic() - began), flush=True)
+            if number % 2:
+                what = "%d names decided" % names_round(arguments.seed + number)
+            else:
+                what = "cut after %d files" % one_round(arguments.seed + number)
+            print("ok: %s, %.1f s in all" % (what, time.monotonic() - began), flush=True)
         except (TestbedError, OSError, subprocess.CalledProcessError) as error:
             failed += 1
             print("FAILED: seed %d: %s" % (arguments.seed + number, error), flush=True)

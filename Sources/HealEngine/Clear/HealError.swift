@@ -4,6 +4,8 @@ import TranslatorCore
 /// Why one file was left unhealed. Its pending counts are kept in every case.
 public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
     case splitBrain(Gfid, accused: [String])
+    /// In this directory the replicas have different objects under the same names.
+    case splitNames(Gfid, [SplitName])
     /// Counts or differences that AFR's rules give no sink for.
     case noSink(Gfid)
     /// The file has no copy at all on these replicas: names are healed later.
@@ -21,6 +23,8 @@ public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .splitBrain(let gfid, let accused):
             "gfid \(gfid): split-brain: \(accused.joined(separator: ", ")) accuse each other of missed data; to fix: make one copy right, then set favorite-child-policy, or take the other's trusted.afr marks off"
+        case .splitNames(let gfid, let names):
+            "gfid \(gfid): the replicas have different files under \(names.count == 1 ? "\"\(names[0].name)\"" : "\(names.count) of its names, \"\(names[0].name)\" among them"); to fix: healctl split-brain list, then healctl split-brain resolve"
         case .noSink(let gfid):
             "gfid \(gfid): the replicas' accusations leave nothing to copy; the counts are kept. Compare the copies by hand"
         case .missing(let gfid, let replicas):
@@ -44,7 +48,7 @@ public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A word for metrics (FEATURES C7, label `reason`).
     public var reason: String {
         switch self {
-        case .splitBrain: "split-brain"
+        case .splitBrain, .splitNames: "split-brain"
         case .noSink: "no-sink"
         case .missing: "missing"
         case .typesDiffer, .notRegular: "type"
@@ -54,7 +58,7 @@ public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
         case .clearingFailed: "clearing"
         }
     }
-    public var isSplitBrain: Bool { if case .splitBrain = self { true } else { false } }
+    public var isSplitBrain: Bool { reason == "split-brain" }
     /// Some replicas have the file and others have not: a create or an unlink may be under way.
     var isOfNames: Bool { if case .missing = self { true } else { false } }
 }

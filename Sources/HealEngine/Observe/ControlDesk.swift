@@ -41,6 +41,9 @@ public struct ControlDesk: Sendable {
                 return .done(
                     count == 0 ? "nothing of it was in quarantine" : "\(count) of the quarantine are tried now")
             case .heal(let file, let waits): return try await heal(file, waits: waits)
+            case .splitBrains: return .splitBrains(await pipeline.splitBrains())
+            case .keep(let path, let replica, let discards):
+                return .done(try await pipeline.keep(path, of: replica, discarding: discards))
             }
         } catch {
             return .failed(error)

@@ -62,6 +62,9 @@ extension ControlRequest: JSONExchangeable {
         case .look: Self.object("look")
         case .retry(let file): Self.object("retry", ("file", .optional(file, \.json)))
         case .heal(let file, let waits): Self.object("heal", ("file", file.json), ("waits", .flag(waits)))
+        case .splitBrains: Self.object("split-brains")
+        case .keep(let path, let replica, let discards):
+            Self.object("keep", ("path", .text(path)), ("replica", .text(replica)), ("discards", .flag(discards)))
         }
     }
     private static func object(_ name: String, _ members: (key: String, value: JSONText)...) -> JSONText {
@@ -81,6 +84,11 @@ extension ControlRequest: JSONExchangeable {
             case "look": .look
             case "retry": .retry(object["file"] == nil ? nil : try FileReference(json: object["file"]!))
             case "heal": .heal(try FileReference(json: object["file"] ?? .null), waits: try object.flag("waits"))
+            case "split-brains": .splitBrains
+            case "keep":
+                .keep(
+                    path: try object.text("path"), replica: try object.text("replica"),
+                    discards: try object.flag("discards"))
             case let other: throw CodecError("request \"\(other)\" is not known to this version of the healer")
             }
     }
@@ -96,6 +104,8 @@ extension ControlReply: JSONExchangeable {
             .object([("reply", .text("queue")), ("total", .count(total)), ("files", .list(files.map(\.json)))])
         case .done(let text): .object([("reply", .text("done")), ("text", .text(text))])
         case .healed(let heal): .object([("reply", .text("healed")), ("heal", .optional(heal, \.json))])
+        case .splitBrains(let all):
+            .object([("reply", .text("split-brains")), ("split_brains", .list(all.map(\.json)))])
         case .failed(let failure):
             .object([
                 ("reply", .text("failed")), ("reason", .text(failure.reason.rawValue)),
@@ -113,6 +123,7 @@ extension ControlReply: JSONExchangeable {
             case "queue": .queue(try object.list("files", QueuedFile.init(json:)), total: try object.count("total"))
             case "done": .done(try object.text("text"))
             case "healed": .healed(object["heal"] == nil ? nil : try FinishedHeal(json: object["heal"]!))
+            case "split-brains": .splitBrains(try object.list("split_brains", SplitBrain.init(json:)))
             case "failed": .failed(ControlFailure(try object.choice("reason"), try object.text("text")))
             case let other: throw CodecError("reply \"\(other)\" is not known to this version of healctl")
             }

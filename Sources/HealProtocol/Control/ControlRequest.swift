@@ -20,6 +20,11 @@ public enum ControlRequest: Equatable, Sendable {
     case retry(FileReference?)
     /// Heals the file now. With `waits`, the answer comes when it has been healed or has failed.
     case heal(FileReference, waits: Bool)
+    /// Answered by `.splitBrains`.
+    case splitBrains
+    /// Keeps what this replica has under a name on which the replicas differ; a path from the volume's root. What the
+    /// others have gets names beside it, or is discarded. Answered by `.done`.
+    case keep(path: String, replica: String, discards: Bool)
 }
 
 /// A file as a person names it.
@@ -48,6 +53,7 @@ public enum ControlReply: Equatable, Sendable {
     case done(String)
     /// Healed: what was moved. Nil when nothing was pending.
     case healed(FinishedHeal?)
+    case splitBrains([SplitBrain])
     case failed(ControlFailure)
 }
 

@@ -14,4 +14,7 @@ public protocol NameSettling: ReplicaSet {
     /// Under the locks of the change; idempotent. `isBelieved`: false where the note of it may be older than what is on
     /// the bricks: then it is only looked whether they differ. ENOTCONN while a replica is down.
     func settle(_ change: NameChange, isBelieved: Bool) async throws(FopError) -> SettledName
+    /// Where the replicas have different objects under a name: keeps that of replica `kept` and brings it to all. The
+    /// others get names of their own beside it, which are answered, or with `discarding` they go.
+    func keep(_ place: NameChange.Place, of kept: Int, discarding: Bool) async throws(FopError) -> [EntryName]
 }

@@ -43,7 +43,7 @@ struct Advice: Equatable {
             let count = status.quarantine.count(where: \.isSplitBrain)
             (self.status, action) = (
                 "\(Units.count(count, "file")) \(count == 1 ? "has" : "have") no copy that is good for sure.",
-                "decide which copy to keep: gluster volume heal \(status.volume) split-brain"
+                "see healctl split-brain list, and decide which copy to keep"
             )
         case .unknown:
             (self.status, action) = ("the healer has not looked at every copy yet.", "wait a moment, and ask again.")

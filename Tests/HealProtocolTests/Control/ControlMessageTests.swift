@@ -40,6 +40,7 @@ import TranslatorCore
         .status, .info(entriesMax: 20), .queue(filesMax: 100), .queued(.gfid(file)), .pause, .resume, .look,
         .retry(nil),
         .retry(.path("a/b \"c\"\n\u{1F600}")), .heal(.path("/x"), waits: true), .heal(.gfid(file), waits: false),
+        .splitBrains, .keep(path: "a/b \"c\"", replica: "beta", discards: true),
     ]
     static let replies: [ControlReply] = [
         .status(status), .done("paused"), .healed(nil), .healed(heal),
@@ -49,6 +50,12 @@ import TranslatorCore
                 entries: [.init(gfid: file, path: "a", isSplitBrain: true)])
         ]),
         .queue([QueuedFile(gfid: file, state: .waiting, method: nil, ranges: 2, bytes: 8192, since: noon)], total: 9),
+        .splitBrains([
+            SplitBrain(kind: .data, path: nil, gfid: file),
+            SplitBrain(
+                kind: .name, path: "a/b", gfid: file,
+                copies: [SplitBrain.Copy(replica: "beta", gfid: file, size: 7, modified: noon)]),
+        ]),
         .failed(ControlFailure(.unknownFile, "no file \"x\" in volume vmstore")),
     ]
 

@@ -32,6 +32,8 @@ final class ReplicaInode: Sendable {
         var readable: Readable?
         /// The replica without which no data may change.
         var relied: Int?
+        /// Of an object that is on no replica and stands for several: what it looks like (`splitName`).
+        var standsFor: Iatt?
     }
 
     /// Of all locks on this inode's data: they are one.

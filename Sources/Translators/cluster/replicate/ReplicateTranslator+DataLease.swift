@@ -204,7 +204,9 @@ extension ReplicateTranslator {
         }
         guard let refusal else { return }
         if refusal == .io {
-            volume.log(.error, "gfid \(inode.gfid): split-brain, every replica is accused; to fix: healctl split-brain")
+            volume.log(
+                .error, "gfid \(inode.gfid): split-brain, every replica is accused; to see it: healctl split-brain list"
+            )
         }
         let undo = marks(blaming: nobody, by: .zero, dirty: PendingCounts(data: -1))
         _ = await windAll(marked) { [self] replica throws(FopError) in

@@ -3,6 +3,7 @@ import TranslatorCore
 
 extension ReplicateTranslator {
     public func stat(_ request: StatRequest, in frame: Frame) async throws(FopError) -> StatReply {
+        if let iatt = standing(for: request.target.inode) { return StatReply(iatt: iatt) }
         let target = target(request.target)
         let readable = try await readable(target, in: frame)
         let up = connections.up

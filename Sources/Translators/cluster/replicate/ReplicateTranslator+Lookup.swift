@@ -7,7 +7,13 @@ extension ReplicateTranslator {
     public func lookup(_ request: LookupRequest, in frame: Frame) async throws(FopError) -> LookupReply {
         var request = request
         let wanted = request.xdata.removeValue(forKey: XdataKey.gfidRequest)
+        if case .inode(let inode) = request.target, let iatt = standing(for: inode) { return LookupReply(iatt: iatt) }
         do throws(FopError) { return try await find(request, in: frame) } catch {
+            if error == .io, case .name(let name, let parent) = request.target,
+                let reply = await splitName(name, in: parent, frame)
+            {
+                return reply
+            }
             guard error == .noData, let wanted, case .name(let name, let parent) = request.target else { throw error }
             try await adopt(name, in: parent, as: wanted, in: frame)
             return try await find(request, in: frame)
@@ -78,7 +84,7 @@ extension ReplicateTranslator {
         let (one, other) = (replicas[first].name, replicas[second].name)
         volume.log(
             .error,
-            "\(what): \"\(one)\" has \(a.type) \(a.gfid), \"\(other)\" has \(b.type) \(b.gfid); to fix: healctl split-brain"
+            "\(what): \"\(one)\" has \(a.type) \(a.gfid), \"\(other)\" has \(b.type) \(b.gfid); to fix: healctl split-brain list"
         )
         return .io
     }

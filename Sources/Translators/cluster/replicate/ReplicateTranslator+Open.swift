@@ -5,6 +5,7 @@ extension ReplicateTranslator {
     /// Opens on all replicas that are up; where that fails it is tried again before the first use. O_TRUNC is a
     /// transaction of its own.
     public func open(_ request: OpenRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        if standing(for: request.fd.inode) != nil { throw .io }
         let reply = try await open(request.fd, xdata: request.xdata, in: frame)
         if request.fd.flags.contains(.truncate) { _ = try await truncate(.fd(fd(request.fd)), to: 0, in: frame) }
         return reply

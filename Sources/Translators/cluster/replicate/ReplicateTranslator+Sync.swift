@@ -53,14 +53,23 @@ extension ReplicateTranslator {
     }
 
     public func fsyncdir(_ request: FsyncdirRequest, in frame: Frame) async throws(FopError) -> DoneReply {
-        let fd = fd(request.fd)
-        let outcome = Outcome(
-            await windAll(connections.up, isSlow: true) { [self] replica throws(FopError) in
-                try await ensureOpen(fd, on: replica, in: frame)
-                return try await replicas[replica].fsyncdir(
-                    FsyncdirRequest(fd: fd.inner, dataOnly: request.dataOnly, xdata: request.xdata), in: frame)
-            })
+        let fd = fd(request.fd), up = connections.up
+        let answers = await windAll(up, isSlow: true) { [self] replica throws(FopError) in
+            try await ensureOpen(fd, on: replica, in: frame)
+            return try await replicas[replica].fsyncdir(
+                FsyncdirRequest(fd: fd.inner, dataOnly: request.dataOnly, xdata: request.xdata), in: frame)
+        }
+        let outcome = Outcome(answers)
         guard let reply = outcome.reply(preferring: nil) else { throw outcome.error ?? .notConnected }
-        return reply
+        if outcome.succeeded == up { return reply }
+        // Whoever failed may lose names at a power cut that the caller now relies on, so that it is blamed as for a
+        // change of all of them. It is not asked again: a second fsync answers well, and what the first lost is lost.
+        let change = LockedChange(
+            kind: .entry, locks: [.name(nil, fd.inode)], subjects: [LockedChange.Subject(inode: fd.inode, fd: fd)])
+        let blamed = try await perform(change, in: frame) { replica throws(FopError) in
+            guard let answer = answers[replica] else { throw .notConnected }
+            return try answer.get()
+        }
+        return try blamed.reply(among: nil)
     }
 }

@@ -190,7 +190,7 @@ extension ReplicateTranslator {
         let notesNames = locked.settings.notesNames
         var missed = PendingCounts(change.kind, 1)
         // On a directory this asks for a crawl of all names: one of them cannot be noted.
-        if notesNames && change.subjects.contains(where: { $0.name != nil && $0.noting.isEmpty }) { missed.data = 1 }
+        if notesNames && change.kind == .entry && change.subjects.contains(where: \.noting.isEmpty) { missed.data = 1 }
         let values = marks(blaming: blamed, by: missed, dirty: PendingCounts(change.kind, dirty))
         let notes = names && notesNames
         let answers = await windAll(chosen) { [self] replica throws(FopError) in
