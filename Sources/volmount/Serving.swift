@@ -77,8 +77,12 @@ struct Serving {
         log.write(.info, volume: graph.top.name) { "unmounted from \(directory)" }
     }
 
+    /// How long what is under way, and the end of the graph, may take after the second signal. What is cut short has its
+    /// marks, as after kill -9.
+    private static let lastWait = Duration.seconds(3)
+
     /// SIGTERM and SIGINT: the mount point goes at once, files that are open stay usable until they are closed; a
-    /// second one ends at once. SIGHUP: the log file is opened anew. SIGUSR1: a statedump.
+    /// second one ends the process, within `lastWait` whatever hangs. SIGHUP: the log file is opened anew. SIGUSR1: a statedump.
     private func watch(_ signals: UnixSignalsSequence, _ mount: FuseMount, _ graph: Graph) async {
         var isLeaving = false
         for await signal in signals {
@@ -88,6 +92,7 @@ struct Serving {
             default:
                 if isLeaving {
                     log.write(.warning, volume: graph.top.name) { "\(signal) again: ending with files open" }
+                    endSoon(graph)
                     mount.abandon()
                     continue
                 }
@@ -97,6 +102,15 @@ struct Serving {
                     log.write(.error, volume: graph.top.name) { "\(error)" }
                 }
             }
+        }
+    }
+
+    /// On a thread of its own: nothing that hangs may be in its way.
+    private func endSoon(_ graph: Graph) {
+        WorkerThread.start(name: "last-wait") { [log] in
+            usleep(UInt32(Self.lastWait.components.seconds) * 1_000_000)
+            log.write(.warning, volume: graph.top.name) { "not done \(Self.lastWait) later: ending all the same" }
+            _exit(DaemonFailure.Code.startUp.rawValue)
         }
     }
 

@@ -39,12 +39,13 @@ public final class Frame: Sendable {
     public let time: Timestamp
     /// Whether opening and reading set the access time on bricks that keep consistent times; without it they never do.
     public let recordsAccess: Bool
-    /// Names the request in traces: the kernel's own number on a mount.
+    /// Names the request in traces and in `InterruptibleWaits`: on a mount the kernel's own number, which is even (Linux
+    /// `FUSE_REQ_ID_STEP`); for what nobody asked from outside an odd one.
     public let unique: UInt64
 
     public init(
         caller: Caller, lockOwner: LockOwner = .unique(), time: Timestamp = .zero, recordsAccess: Bool = false,
-        unique: UInt64 = UniqueNumber.next()
+        unique: UInt64 = UniqueNumber.next() << 1 | 1
     ) {
         (self.caller, self.lockOwner, self.time, self.unique) = (caller, lockOwner, time, unique)
         self.recordsAccess = recordsAccess

@@ -66,6 +66,7 @@ public final class GraphEnvironment: Sendable {
     public let log: Log
     /// Where chains that suspended go on; its threads may block.
     public let executor: any TaskExecutor
+    public let waits = InterruptibleWaits()
     /// Where random pauses come from: the system's numbers, or those of a simulation's seed.
     private let random: @Sendable () -> UInt64
     /// Whether an operator asked for bricks to be made of empty directories beside bricks that the volume has already.

@@ -124,7 +124,10 @@ final class BypassInode: Sendable {
 
     /// Waits until the state has changed since `version` was read. EINTR when the task is cancelled.
     func change(since version: UInt64) async throws(FopError) {
-        let number = UniqueNumber.next()
+        try await change(since: version, as: UniqueNumber.next())
+    }
+
+    private func change(since version: UInt64, as number: UInt64) async throws(FopError) {
         let changed = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let answer: Bool? = guarded.withLock { guarded in
@@ -136,17 +139,30 @@ final class BypassInode: Sendable {
                 if let answer { continuation.resume(returning: answer) }
             }
         } onCancel: {
-            let waiter = guarded.withLock { guarded -> Waiter? in
-                guard let position = guarded.waiters.firstIndex(where: { $0.number == number }) else {
-                    guarded.cancelled.insert(number)
-                    return nil
-                }
-                return guarded.waiters.remove(at: position)
-            }
-            waiter?.continuation.resume(returning: false)
+            giveUp(number)
         }
         guarded.withLock { _ = $0.cancelled.remove(number) }
         if !changed { throw .interrupted }
+    }
+
+    /// The waiter of this number does not wait any longer, or will not begin to.
+    private func giveUp(_ number: UInt64) {
+        let waiter = guarded.withLock { guarded -> Waiter? in
+            guard let position = guarded.waiters.firstIndex(where: { $0.number == number }) else {
+                guarded.cancelled.insert(number)
+                return nil
+            }
+            return guarded.waiters.remove(at: position)
+        }
+        waiter?.continuation.resume(returning: false)
+    }
+
+    /// The same; a signal to the program that asks ends it too.
+    func change(since version: UInt64, for frame: Frame, _ waits: InterruptibleWaits) async throws(FopError) {
+        let number = UniqueNumber.next()
+        guard waits.begin(frame.unique, { self.giveUp(number) }) else { throw .interrupted }
+        defer { waits.end(frame.unique) }
+        try await change(since: version, as: number)
     }
 
     /// Whoever waits asks again.

@@ -108,4 +108,6 @@ struct BypassInodeState: Hashable {
         current?.generation != generation && previous?.generation != generation
     }
     var detourReason: Detour? { detour?.reason }
+    /// Whether `over-limit block` makes data fops wait.
+    var isHeldBack: Bool { phase == .closed && detour?.blocks == true }
 }

@@ -106,7 +106,7 @@ struct BypassSettings: Sendable {
         ).reconfigurable(),
         .choice(
             "over-limit", default: "replicate", of: ["replicate", "block"],
-            "What writes do past max-lag or max-backlog: go through replicate, or wait. With a replica down block acts as replicate."
+            "What writes do past max-lag or max-backlog: go through replicate, or wait, until a signal to the program ends that with EINTR. With a replica down block acts as replicate."
         ).reconfigurable(),
     ]
 }

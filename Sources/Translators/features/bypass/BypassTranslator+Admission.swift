@@ -16,14 +16,21 @@ extension BypassTranslator {
     }
 
     /// Nothing is allocated and nobody is asked while an epoch is open; else it waits until one is, or until it is
-    /// known that none will be. EINTR when the task is cancelled while it waits.
-    func admit(_ file: BypassInode, _ access: BypassInodeState.Access, bytes: UInt64) async throws(FopError) -> Way {
+    /// known that none will be. EINTR when the task is cancelled while it waits, or the program gets a signal while
+    /// `over-limit block` holds it: that may last, while an epoch's opening or end is soon over.
+    func admit(
+        _ file: BypassInode, _ access: BypassInodeState.Access, bytes: UInt64, in frame: Frame
+    ) async throws(FopError) -> Way {
         var ticket: UInt64?
         while true {
-            let (way, version) = ask(file, access, bytes, &ticket)
+            let (way, version, isHeld) = ask(file, access, bytes, &ticket)
             if let way { return way }
             do throws(FopError) {
-                try await file.change(since: version)
+                if isHeld {
+                    try await file.change(since: version, for: frame, volume.environment.waits)
+                } else {
+                    try await file.change(since: version)
+                }
             } catch {
                 decide(file) { $0.withdraw(&ticket) }
                 throw error
@@ -34,10 +41,10 @@ extension BypassTranslator {
     @inline(__always)
     private func ask(
         _ file: BypassInode, _ access: BypassInodeState.Access, _ bytes: UInt64, _ ticket: inout UInt64?
-    ) -> (Way?, version: UInt64) {
+    ) -> (Way?, version: UInt64, isHeld: Bool) {
         let now = now
         var way: Way?
-        let (outcome, woken, version) = file.guarded.withLock { guarded in
+        let (outcome, woken, version, isHeld) = file.guarded.withLock { guarded in
             let (admission, outcome) = guarded.state.admit(access, bytes: bytes, ticket: &ticket, at: now)
             switch admission {
             case .target(let generation):
@@ -48,10 +55,10 @@ extension BypassTranslator {
             case .replicate(let reason): way = .replicate(reason)
             case .wait: break
             }
-            return (outcome, outcome.wakes ? guarded.takeWaiters() : [], guarded.version)
+            return (outcome, outcome.wakes ? guarded.takeWaiters() : [], guarded.version, guarded.state.isHeldBack)
         }
         if !outcome.isNothing { act(on: outcome, file, woken) }
-        return (way, version)
+        return (way, version, isHeld)
     }
 
     /// The fop has landed or failed.
@@ -90,7 +97,7 @@ extension BypassTranslator {
 
     /// A fop of a known range, beside others.
     func together<Reply>(
-        _ file: BypassInode?, offset: UInt64, bytes: UInt64, size effect: BypassInodeState.SizeEffect,
+        _ file: BypassInode?, offset: UInt64, bytes: UInt64, size effect: BypassInodeState.SizeEffect, in frame: Frame,
         onTarget: (Fd) async throws(FopError) -> Reply, onReplicas: () async throws(FopError) -> Reply
     ) async throws(FopError) -> Reply {
         guard let file else {
@@ -98,7 +105,7 @@ extension BypassTranslator {
             return try await onReplicas()
         }
         guard offset <= UInt64(Int64.max), bytes <= UInt64(Int64.max) - offset else { throw .fileTooLarge }
-        switch try await admit(file, .shared, bytes: bytes) {
+        switch try await admit(file, .shared, bytes: bytes, in: frame) {
         case .replicate(let reason):
             try await detour(file, reason)
             return try await onReplicas()
@@ -111,7 +118,8 @@ extension BypassTranslator {
 
     /// A fop whose range depends on the size, with no other data fop beside it. `range` answers what may change.
     func alone<Reply>(
-        _ file: BypassInode?, range: (_ size: UInt64) throws(FopError) -> (offset: UInt64, bytes: UInt64),
+        _ file: BypassInode?, in frame: Frame,
+        range: (_ size: UInt64) throws(FopError) -> (offset: UInt64, bytes: UInt64),
         onTarget: (Fd, _ size: UInt64) async throws(FopError) -> (Reply, BypassInodeState.SizeEffect),
         onReplicas: () async throws(FopError) -> Reply
     ) async throws(FopError) -> Reply {
@@ -119,7 +127,7 @@ extension BypassTranslator {
             try await detour(nil, .notOpen)
             return try await onReplicas()
         }
-        switch try await admit(file, .exclusive, bytes: 0) {
+        switch try await admit(file, .exclusive, bytes: 0, in: frame) {
         case .replicate(let reason):
             try await detour(file, reason)
             return try await onReplicas()

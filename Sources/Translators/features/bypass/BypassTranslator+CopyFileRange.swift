@@ -2,17 +2,19 @@ import Synchronization
 import TranslatorCore
 
 extension BypassTranslator {
-    /// Inside the target where both files are up to date there; else by reading and writing, each its own way. Never
-    /// through replicate: every replica would copy from its own, perhaps old, source.
+    /// Inside a target on this machine where both files are up to date there; else by reading and writing, each its own
+    /// way. Never through replicate: every replica would copy from its own, perhaps old, source.
     public func copyFileRange(
         _ request: CopyFileRangeRequest, in frame: Frame
     ) async throws(FopError) -> CopyFileRangeReply {
         guard request.source.flags.canRead, request.sink.flags.canWrite else { throw .badDescriptor }
-        if let sink = context(request.sink.inode), let source = await sourceOnTarget(request) {
+        if target.localBrick != nil, let sink = context(request.sink.inode),
+            let source = await sourceOnTarget(request)
+        {
             let bytes = min(request.bytes, source.size - min(source.size, request.sourceOffset))
             if bytes == 0 { return CopyFileRangeReply(bytes: 0) }
             let reply: CopyFileRangeReply? = try await together(
-                sink, offset: request.sinkOffset, bytes: bytes, size: .unknown
+                sink, offset: request.sinkOffset, bytes: bytes, size: .unknown, in: frame
             ) { (fd) throws(FopError) in
                 let onTarget = CopyFileRangeRequest(
                     source: source.fd, sourceOffset: request.sourceOffset, sink: fd, sinkOffset: request.sinkOffset,

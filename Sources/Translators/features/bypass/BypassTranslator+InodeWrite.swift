@@ -28,7 +28,7 @@ extension BypassTranslator {
         guard request.offset <= UInt64(Int64.max), bytes <= UInt64(Int64.max) - request.offset else {
             throw .fileTooLarge
         }
-        switch try await admit(file, .shared, bytes: bytes) {
+        switch try await admit(file, .shared, bytes: bytes, in: frame) {
         case .replicate(let reason):
             try await detour(file, reason)
             return try await subvolume.writev(request, in: frame)
@@ -70,7 +70,7 @@ extension BypassTranslator {
         _ request: WriteRequest, to file: BypassInode, in frame: Frame
     ) async throws(FopError) -> WriteReply {
         let bytes = UInt64(request.payload.count)
-        return try await alone(file) { (size) throws(FopError) in
+        return try await alone(file, in: frame) { (size) throws(FopError) in
             guard size <= UInt64(Int64.max), bytes <= UInt64(Int64.max) - size else { throw .fileTooLarge }
             return (size, bytes)
         } onTarget: { (fd, size) throws(FopError) in
@@ -85,7 +85,7 @@ extension BypassTranslator {
     }
 
     public func truncate(_ request: TruncateRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
-        try await alone(context(request.target.inode)) { (size) throws(FopError) in
+        try await alone(context(request.target.inode), in: frame) { (size) throws(FopError) in
             guard request.size <= UInt64(Int64.max) else { throw .fileTooLarge }
             return (min(size, request.size), max(size, request.size) - min(size, request.size))
         } onTarget: { (fd, _) throws(FopError) in

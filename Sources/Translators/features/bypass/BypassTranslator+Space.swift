@@ -31,29 +31,30 @@ extension ZerofillRequest: SpaceRequest {
 // Room on the disk: DESIGN §3.1 step 3. The record is of the whole range, behind the end of the file too.
 extension BypassTranslator {
     public func fallocate(_ request: FallocateRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
-        try await changeSpace(request) { (volume, request) throws(FopError) in
+        try await changeSpace(request, in: frame) { (volume, request) throws(FopError) in
             try await volume.fallocate(request, in: frame)
         }
     }
 
     public func discard(_ request: DiscardRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
-        try await changeSpace(request) { (volume, request) throws(FopError) in
+        try await changeSpace(request, in: frame) { (volume, request) throws(FopError) in
             try await volume.discard(request, in: frame)
         }
     }
 
     public func zerofill(_ request: ZerofillRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
-        try await changeSpace(request) { (volume, request) throws(FopError) in
+        try await changeSpace(request, in: frame) { (volume, request) throws(FopError) in
             try await volume.zerofill(request, in: frame)
         }
     }
 
     private func changeSpace<Request: SpaceRequest>(
-        _ request: Request, _ wind: (any Translator, Request) async throws(FopError) -> AttributesReply
+        _ request: Request, in frame: Frame,
+        _ wind: (any Translator, Request) async throws(FopError) -> AttributesReply
     ) async throws(FopError) -> AttributesReply {
         try await together(
             context(request.fd.inode), offset: request.offset, bytes: request.bytes,
-            size: request.keepsSize ? .none : .atLeast(request.offset &+ request.bytes)
+            size: request.keepsSize ? .none : .atLeast(request.offset &+ request.bytes), in: frame
         ) { (fd) throws(FopError) in
             try await wind(target, request.on(fd))
         } onReplicas: { () throws(FopError) in

@@ -21,7 +21,7 @@ extension BypassTranslator {
             if isUnsynced { _ = try await subvolume.fsync(request, in: frame) }
             let onTarget = FsyncRequest(fd: fd, dataOnly: request.dataOnly, xdata: request.xdata)
             let reply = try await target.fsync(onTarget, in: frame)
-            try await waitUntilHeld(file, fd)
+            try await waitUntilHeld(file, fd, in: frame)
             return reply
         } catch {
             if isUnsynced { file.guarded.withLock { $0.isUnsynced = true } }
@@ -30,8 +30,8 @@ extension BypassTranslator {
     }
 
     /// Until as many replicas as `fsync` asks for hold what was written so far. EIO after `fsync-timeout`, and at once
-    /// while a replica is down, because no healer works then.
-    private func waitUntilHeld(_ file: BypassInode, _ fd: Fd) async throws(FopError) {
+    /// while a replica is down, because no healer works then; EINTR when the program gets a signal.
+    private func waitUntilHeld(_ file: BypassInode, _ fd: Fd, in frame: Frame) async throws(FopError) {
         let settings = settings
         let needed = settings.fsync.sinksNeeded(of: replicaSet.replicas.count)
         guard needed > 0 else { return }
@@ -45,7 +45,7 @@ extension BypassTranslator {
                 if try await isHeld(file, fd, through, by: needed) { return }
                 guard now < deadline else { throw FopError.io }
                 decide(file) { $0.wakeWaiters(at: min(deadline, now + Self.healPoll)) }
-                try await file.change(since: version)
+                try await file.change(since: version, for: frame, volume.environment.waits)
             }
         } catch {
             counters.fsyncsFailed.count()

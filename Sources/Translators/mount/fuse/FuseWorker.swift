@@ -121,7 +121,9 @@ struct FuseWorker: ~Copyable {
         switch decoded {
         case .forget(let lookups): session.forget(call.node, lookups: lookups)
         case .batchForget(let forgets): forgets.forEach { session.forget($0.node, lookups: $0.lookups) }
-        case .interrupt(let unique): session.lockWaits.interrupt(unique)
+        case .interrupt(let unique):
+            session.lockWaits.interrupt(unique)
+            session.environment.waits.interrupt(unique)
         case .setlkw:
             session.lockWaits.begin(call.unique)
             let task = start(call) { [session] in await session.serve(decoded, call) }

@@ -130,6 +130,32 @@ extension BypassTests {
             await stack.stop()
         }
 
+        @Test func `a signal to the program ends the wait of its own write, also one that came first`() async throws {
+            let stack = try await BypassStack(bypass: "option max-lag 4\n option over-limit block")
+            let waits = stack.graph.environment.waits
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            #expect(await stack.passIdle(fd))
+            stack.clock.advance(by: .seconds(4))
+            let draft = stack.graph.environment.pool.draft(bytes: 1)
+            draft.bytes.copyBytes(from: [7])
+            let request = WriteRequest(fd: fd, offset: 1, payload: Payload(draft.freeze(count: 1)))
+            for number: UInt64 in [10, 12] {
+                let frame = Frame(caller: .root, time: stack.frame.time, unique: number)
+                if number == 12 { waits.interrupt(number) }
+                let write = Task { try await stack.bypass.writev(request, in: frame) }
+                if number == 10 {
+                    #expect(await eventually { stack.bypass.alarm.inodes.contains { $0 === fd.inode } })
+                    waits.interrupt(8)
+                    waits.interrupt(number)
+                }
+                await #expect(throws: FopError.interrupted) { try await write.value }
+            }
+            #expect(stack.text(0, "file") == "a")
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
         @Test func `a lost confirmation is made up for by looking, also for files that were closed and deleted`()
             async throws
         {
