@@ -91,7 +91,7 @@ public struct GetxattrArguments: TargetedArguments {
     public mutating func fields<Filter: XDRFilter>(_ xdr: inout Filter) throws(Filter.Failure) {
         try xdr.target(&target)
         try xdr.integer(&named, "namelen")
-        try xdr.text(&name, "name")
+        try xdr.xattrName(&name, "name")
         try xdr.part(&xdata)
     }
 }

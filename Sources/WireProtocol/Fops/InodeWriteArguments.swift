@@ -94,7 +94,7 @@ public struct RemovexattrArguments: TargetedArguments {
     public init() {}
     public mutating func fields<Filter: XDRFilter>(_ xdr: inout Filter) throws(Filter.Failure) {
         try xdr.target(&target)
-        try xdr.text(&name, "name")
+        try xdr.xattrName(&name, "name")
         try xdr.part(&xdata)
     }
 }

@@ -1,7 +1,6 @@
 import TranslatorCore
 
-/// Between the dicts of the wire and what travels the stack. A key that is not UTF-8 gets U+FFFD there, as the storage
-/// translator does with names of xattrs.
+/// Between the dicts of the wire and what travels the stack, where keys are text (`XattrText`).
 extension WireDict {
     /// No pairs make "no dict". Pairs are in the order of their keys: a dictionary has none, and one request must not
     /// have different bytes from day to day.
@@ -32,7 +31,7 @@ extension WireDict {
 }
 
 extension WireDict.Pair {
-    public var keyText: String { String(decoding: key, as: UTF8.self) }
+    public var keyText: String { XattrText.text(key) }
 }
 
 extension WireDict.Value {

@@ -14,7 +14,8 @@ public struct WireDict: Equatable, Sendable {
         public var key: [UInt8]
         public var value: Value
         public init(_ key: [UInt8], _ value: Value) { (self.key, self.value) = (key, value) }
-        public init(_ key: String, _ value: Value) { (self.key, self.value) = (Array(key.utf8), value) }
+        /// `key` may be the text of an xattr's name.
+        public init(_ key: String, _ value: Value) { (self.key, self.value) = (XattrText.bytes(key), value) }
     }
 
     /// A value of one of the nine types.

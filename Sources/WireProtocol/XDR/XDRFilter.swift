@@ -28,6 +28,13 @@ public protocol XDRFilter {
 }
 
 extension XDRFilter {
+    /// An xattr's name, as `string<>` of any bytes.
+    public mutating func xattrName(_ value: inout String, _ field: StaticString) throws(Failure) {
+        var bytes = XattrText.bytes(value)
+        try opaque(&bytes, field)
+        value = XattrText.text(bytes)
+    }
+
     public mutating func gfid(_ value: inout Gfid, _ field: StaticString) throws(Failure) {
         var (high, low) = (value.high, value.low)
         try integer(&high, field)

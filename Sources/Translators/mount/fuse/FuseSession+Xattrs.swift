@@ -10,15 +10,9 @@ enum XattrName {
 }
 
 extension FuseSession {
-    /// Names that are not UTF-8 are refused: below, they are text.
-    private func text(_ name: [UInt8]) throws(FopError) -> String {
-        guard let text = String(validating: name, as: UTF8.self) else { throw .notSupported }
-        return text
-    }
-
     func getxattr(_ name: [UInt8], bytes: Int, _ call: FuseCall) async throws(FopError) {
         let node = try node(call.node)
-        let name = try text(name)
+        let name = XattrText.text(name)
         guard !HiddenNames.isHidden(xattr: name) else { throw .noData }
         let value: [UInt8]
         if name == XattrName.capability {
@@ -64,7 +58,7 @@ extension FuseSession {
         var names: [UInt8] = []
         for name in all.keys.sorted() where !HiddenNames.isHidden(xattr: name) {
             if call.uid != 0 && name.hasPrefix("trusted.") { continue }
-            names += name.utf8
+            names += XattrText.bytes(name)
             names.append(0)
         }
         try replyValue(names, bytes: bytes, call)
@@ -72,7 +66,7 @@ extension FuseSession {
 
     func setxattr(_ set: FuseRequest.Setxattr, _ call: FuseCall) async throws(FopError) {
         let node = try node(call.node)
-        let name = try text(set.name)
+        let name = XattrText.text(set.name)
         guard !HiddenNames.isHidden(xattr: name) else { throw .notPermitted }
         guard let mode = SetxattrRequest.Mode(rawValue: set.mode) else { throw .invalid }
         let frame = frame(call)
@@ -85,7 +79,7 @@ extension FuseSession {
 
     func removexattr(_ name: [UInt8], _ call: FuseCall) async throws(FopError) {
         let node = try node(call.node)
-        let name = try text(name)
+        let name = XattrText.text(name)
         guard !HiddenNames.isHidden(xattr: name) else { throw .notPermitted }
         _ = try await top.removexattr(RemovexattrRequest(.inode(node.inode), names: [name]), in: frame(call))
         changed(name, of: node)

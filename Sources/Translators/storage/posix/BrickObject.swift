@@ -62,33 +62,58 @@ struct BrickObject: Sendable {
         }
     }
 
+    /// The bytes of an xattr's name with a NUL at their end.
+    @inline(__always)
+    private func named<Result>(
+        _ name: String, _ body: (UnsafePointer<CChar>) throws(FopError) -> Result
+    ) throws(FopError) -> Result {
+        try withUnsafeTemporaryAllocation(of: CChar.self, capacity: name.utf8.count + 1) { memory throws(FopError) in
+            var count = 0
+            func put(_ bytes: some Sequence<UInt8>) {
+                for byte in bytes {
+                    memory[count] = CChar(bitPattern: byte)
+                    count += 1
+                }
+            }
+            if XattrText.isASCII(name) { put(name.utf8) } else { put(XattrText.bytes(name)) }
+            memory[count] = 0
+            return try body(UnsafePointer(memory.baseAddress!))
+        }
+    }
+
     /// Fills `memory` with the value of `name`, answers its length; ENODATA, ERANGE as getxattr(2).
     func readXattr(_ name: String, into memory: UnsafeMutableRawBufferPointer) throws(FopError) -> Int {
-        guard isPathOnly else {
-            return try PosixCall.run { fgetxattr(number, name, memory.baseAddress, memory.count) }
-        }
-        return try withProcPath { path throws(FopError) in
-            try PosixCall.run { getxattr(path, name, memory.baseAddress, memory.count) }
+        try named(name) { name throws(FopError) in
+            guard isPathOnly else {
+                return try PosixCall.run { fgetxattr(number, name, memory.baseAddress, memory.count) }
+            }
+            return try withProcPath { path throws(FopError) in
+                try PosixCall.run { getxattr(path, name, memory.baseAddress, memory.count) }
+            }
         }
     }
 
     /// `flags` as setxattr(2): 0, XATTR_CREATE, XATTR_REPLACE.
     func setXattr(_ name: String, _ value: [UInt8], flags: Int32 = 0) throws(FopError) {
-        guard isPathOnly else {
-            try PosixCall.run { fsetxattr(number, name, value, value.count, flags) }
-            return
-        }
-        try withProcPath { path throws(FopError) in
-            _ = try PosixCall.run { setxattr(path, name, value, value.count, flags) }
+        try named(name) { name throws(FopError) in
+            guard isPathOnly else {
+                try PosixCall.run { fsetxattr(number, name, value, value.count, flags) }
+                return
+            }
+            try withProcPath { path throws(FopError) in
+                _ = try PosixCall.run { setxattr(path, name, value, value.count, flags) }
+            }
         }
     }
 
     func removeXattr(_ name: String) throws(FopError) {
-        guard isPathOnly else {
-            try PosixCall.run { fremovexattr(number, name) }
-            return
+        try named(name) { name throws(FopError) in
+            guard isPathOnly else {
+                try PosixCall.run { fremovexattr(number, name) }
+                return
+            }
+            try withProcPath { path throws(FopError) in _ = try PosixCall.run { removexattr(path, name) } }
         }
-        try withProcPath { path throws(FopError) in _ = try PosixCall.run { removexattr(path, name) } }
     }
 
     /// Names of all xattrs that the file system shows, in its order.
@@ -102,7 +127,7 @@ struct BrickObject: Sendable {
                 try PosixCall.run { listxattr(path, memory.baseAddress, memory.count) }
             }
         }
-        return list.split(separator: 0).map { String(decoding: $0.map(UInt8.init(bitPattern:)), as: UTF8.self) }
+        return list.split(separator: 0).map { XattrText.text($0.lazy.map { UInt8(bitPattern: $0) }) }
     }
 }
 

@@ -1,0 +1,27 @@
+/// Names of xattrs as text. They are bytes (xattr(7)); a `String` cannot hold all of them, and compares by Unicode's
+/// canonical equivalence. So a byte that is not ASCII stands as a private-use character of its own, U+F700 + byte, and
+/// two names are equal as text exactly if their bytes are. ASCII, which is nearly all, is itself.
+public enum XattrText {
+    private static let first: UInt32 = 0xF700
+
+    public static func text(_ bytes: some Sequence<UInt8>) -> String {
+        var text = String.UnicodeScalarView()
+        for byte in bytes { text.append(byte < 0x80 ? Unicode.Scalar(byte) : Unicode.Scalar(first + UInt32(byte))!) }
+        return String(text)
+    }
+
+    public static func bytes(_ text: String) -> [UInt8] {
+        if isASCII(text) { return Array(text.utf8) }
+        var bytes: [UInt8] = []
+        for scalar in text.unicodeScalars {
+            if first + 0x80...first + 0xFF ~= scalar.value {
+                bytes.append(UInt8(scalar.value - first))
+            } else {
+                bytes += Array(String(scalar).utf8)
+            }
+        }
+        return bytes
+    }
+
+    public static func isASCII(_ text: String) -> Bool { text.utf8.allSatisfy { $0 < 0x80 } }
+}
