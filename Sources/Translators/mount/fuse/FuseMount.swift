@@ -14,7 +14,7 @@ public final class FuseMount: Sendable {
     private let top: any Translator
     private let environment: GraphEnvironment
     public let settings: FuseMountSettings
-    private let sharesLocks: Bool
+    private let sharesLocks: Bool, isClustered: Bool
     private let writeGate: WriteGate
     private let state = Mutex(State())
 
@@ -35,8 +35,8 @@ public final class FuseMount: Sendable {
         // A remount lifts the kernel's own flag.
         if settings.kernelFlags.isReadOnly { writeGate.close() }
         // Without a translator that keeps locks, locks are this machine's, and its kernel keeps them best.
-        let lockKeepers: Set = ["features/locks", "protocol/client"]
-        sharesLocks = graph.translators.contains { lockKeepers.contains($0.volume.type) }
+        isClustered = graph.translators.contains { $0.volume.type == "protocol/client" }
+        sharesLocks = isClustered || graph.translators.contains { $0.volume.type == "features/locks" }
     }
 
     /// Mounts on `directory` and serves it. Returns when programs can use it; throws one sentence, and leaves nothing
@@ -50,7 +50,8 @@ public final class FuseMount: Sendable {
         do throws(FuseMountError) {
             let features = try agree(on: first)
             let session = FuseSession(
-                top: top, environment: environment, settings: settings, features: features, writeGate: writeGate)
+                top: top, environment: environment, settings: settings, features: features, writeGate: writeGate,
+                isClustered: isClustered)
             start(session, first, point)
         } catch {
             try? point.unmount(lazily: true)
@@ -93,8 +94,9 @@ public final class FuseMount: Sendable {
         state.withLock { ($0.session, $0.queues, $0.workersLeft, $0.point?.directory) }
     }
 
-    /// Ends the mount whatever is still open: programs get ENOTCONN. For the second signal.
+    /// Ends the mount whatever is still open: programs that wait get EINTR, all others ENOTCONN. For the second signal.
     public func abandon() {
+        environment.waits.interruptAll()
         let (session, waiter) = state.withLock { state in
             defer { state.waiter = nil }
             state.workersLeft = 0
@@ -193,6 +195,7 @@ extension FuseMount {
         }
         guard let session else { return }
         session.lockWaits.interruptAll()
+        environment.waits.interruptAll()
         let deadline = environment.time.now() + .seconds(30)
         while queues.contains(where: { $0.underWay.load(ordering: .relaxed) > 0 }), environment.time.now() < deadline {
             try? await environment.time.sleep(for: .milliseconds(2))

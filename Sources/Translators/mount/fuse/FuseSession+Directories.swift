@@ -36,8 +36,10 @@ extension FuseSession {
         var offset = read.offset
         while true {
             let request = ReaddirRequest(fd: fd, offset: offset, bytes: read.bytes)
+            // Bricks of a cluster answer a READDIR with inode numbers of their own file system.
             let found =
-                withAttributes ? try await top.readdirp(request, in: frame) : try await top.readdir(request, in: frame)
+                withAttributes || isClustered
+                ? try await top.readdirp(request, in: frame) : try await top.readdir(request, in: frame)
             let shown = found.entries.filter { !HiddenNames.isHidden($0.name, in: fd.inode) }
             if !shown.isEmpty || found.entries.isEmpty || found.isEnd {
                 return replyEntries(shown, bytes: read.bytes, withAttributes: withAttributes, call)
@@ -53,12 +55,12 @@ extension FuseSession {
             for entry in entries {
                 guard withAttributes else {
                     let fits = writer.append(
-                        entry.name, inodeNumber: entry.inodeNumber, nextOffset: entry.nextOffset, type: entry.type)
+                        entry.name, inodeNumber: entry.shownInodeNumber, nextOffset: entry.nextOffset, type: entry.type)
                     if fits { continue } else { break }
                 }
                 let (node, attributes) = known(entry)
                 let fits = writer.append(
-                    entry.name, inodeNumber: entry.inodeNumber, nextOffset: entry.nextOffset, type: entry.type,
+                    entry.name, inodeNumber: entry.shownInodeNumber, nextOffset: entry.nextOffset, type: entry.type,
                     entry: attributes)
                 guard fits else {
                     if let node { forget(node.number, lookups: 1) }
@@ -80,5 +82,13 @@ extension FuseSession {
         }
         let node = remember(iatt)
         return (node, self.entry(node, iatt))
+    }
+}
+
+extension DirectoryEntry {
+    /// As stat(2) has it, where the brick told whose name it is.
+    fileprivate var shownInodeNumber: UInt64 {
+        guard let iatt, !iatt.gfid.isNone else { return inodeNumber }
+        return iatt.inodeNumber
     }
 }

@@ -3,9 +3,10 @@ import FuseProtocol
 import Synchronization
 import TranslatorCore
 
-/// Locks of fcntl(2) go down as POSIX locks. Those of flock(2) know nothing of them on Linux, so they go down as
-/// whole-file locks in a domain of their own: the same program may hold both, and a lock of one kind never waits for
-/// the other.
+/// Locks of fcntl(2) go down as POSIX locks. Those of flock(2) know nothing of them on Linux, so on bricks of this machine
+/// they go down as whole-file locks in a domain of their own: the same program may hold both, and a lock of one kind
+/// never waits for the other. On a cluster they have to exclude GlusterFS's own mounts, which ask for a POSIX lock of
+/// the whole file: so do we, and there, as on those mounts, both kinds exclude each other.
 extension FuseSession {
     /// The lock domain of flock(2).
     static let flockDomain = "mount/fuse:flock"
@@ -55,7 +56,12 @@ extension FuseSession {
         if let held, held.mode == wanted { return }
         await dropFlock(handle, frame)
         guard let wanted else { return }
-        try await inodelk(handle, waits ? .acquire : .tryAcquire, wanted, frame)
+        if isClustered {
+            let lock = PosixLock(kind: kind, range: .whole, pid: frame.caller.pid)
+            _ = try await top.lk(LkRequest(fd: handle.fd, command: waits ? .setWait : .set, lock: lock), in: frame)
+        } else {
+            try await inodelk(handle, waits ? .acquire : .tryAcquire, wanted, frame)
+        }
         handle.flock.withLock { $0 = OpenHandle.Flock(mode: wanted, owner: frame.lockOwner) }
     }
 
@@ -66,7 +72,13 @@ extension FuseSession {
             return flock
         }
         guard let held else { return }
-        try? await inodelk(handle, .release, held.mode, frame.with(lockOwner: held.owner))
+        let frame = frame.with(lockOwner: held.owner)
+        guard isClustered else {
+            try? await inodelk(handle, .release, held.mode, frame)
+            return
+        }
+        let unlock = PosixLock(kind: .unlock, range: .whole, pid: frame.caller.pid)
+        _ = try? await top.lk(LkRequest(fd: handle.fd, command: .set, lock: unlock), in: frame)
     }
 
     private func inodelk(

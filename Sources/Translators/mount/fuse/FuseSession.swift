@@ -14,16 +14,18 @@ final class FuseSession: Sendable {
     let handles = HandleTable()
     let lockWaits = LockWaits()
     let writeGate: WriteGate
+    /// Whether bricks of a GlusterFS cluster stand below, which its own mounts use too.
+    let isClustered: Bool
     let entryValid: FuseValidity, attributesValid: FuseValidity, absentValid: FuseValidity
     /// Set once, at the end: requests that are still read are refused.
     let isEnding = Atomic<Bool>(false)
 
     init(
         top: any Translator, environment: GraphEnvironment, settings: FuseMountSettings, features: FuseFeatures,
-        writeGate: WriteGate
+        writeGate: WriteGate, isClustered: Bool
     ) {
         (self.top, self.environment, self.settings, self.features) = (top, environment, settings, features)
-        self.writeGate = writeGate
+        (self.writeGate, self.isClustered) = (writeGate, isClustered)
         nodes = NodeTable(root: environment.inodes.inode(.root, type: .directory))
         entryValid = FuseValidity(settings.entryTimeout)
         attributesValid = FuseValidity(settings.attributeTimeout)

@@ -10,9 +10,11 @@ extension ClientTranslator {
         return try await waiting { () async throws(FopError) in
             try await brick.call(arguments, in: frame, isPatient: true).result.doneReply()
         } giveBack: {
+            // By the inode: the file may be closed by now, and its number mean nothing, or another one.
             let release = InodelkRequest(
-                request.target, domain: request.domain, command: .release, mode: request.mode, range: request.range)
-            _ = try? await brick.call(InodelkArguments(release, fd: number), in: frame)
+                .inode(request.target.inode), domain: request.domain, command: .release, mode: request.mode,
+                range: request.range)
+            _ = try? await brick.call(InodelkArguments(release), in: frame)
         }
     }
 
@@ -24,31 +26,33 @@ extension ClientTranslator {
             try await brick.call(arguments, in: frame, isPatient: true).result.doneReply()
         } giveBack: {
             let release = EntrylkRequest(
-                request.target, domain: request.domain, name: request.name, command: .release, mode: request.mode)
-            _ = try? await brick.call(EntrylkArguments(release, fd: number), in: frame)
+                .inode(request.target.inode), domain: request.domain, name: request.name, command: .release,
+                mode: request.mode)
+            _ = try? await brick.call(EntrylkArguments(release), in: frame)
         }
     }
 
     public func lk(_ request: LkRequest, in frame: Frame) async throws(FopError) -> LkReply {
         let (brick, number) = try await reach(request.fd)
         let arguments = LkArguments(request, fd: number, owner: frame.lockOwner)
+        if request.command == .get { return try await brick.call(arguments, in: frame).result.lkReply() }
+        let inode = request.fd.inode.contexts.findOrSet(at: slot) { ClientInode() }
+        let reply: LkReply
+        if request.command == .set {
+            reply = try await brick.call(arguments, in: frame).result.lkReply()
+        } else {
+            reply = try await waiting { () async throws(FopError) in
+                try await brick.call(arguments, in: frame, isPatient: true).result.lkReply()
+            } giveBack: {
+                // Locks of one owner merge: what it held there before, or got meanwhile, is to stay.
+                for lock in inode.withLocks(on: brick, { $0.undoing(request.lock, of: frame.lockOwner) }) {
+                    let undo = LkRequest(fd: request.fd, command: .set, lock: lock)
+                    _ = try? await brick.call(LkArguments(undo, fd: number, owner: frame.lockOwner), in: frame)
+                }
+            }
+        }
+        inode.withLocks(on: brick) { $0.changed(request.lock, of: frame.lockOwner, by: ObjectIdentifier(request.fd)) }
         let context: ClientFd? = request.fd.contexts.context(at: slot)
-        let hadLocks = context?.hasLocks(of: frame.lockOwner) ?? true
-        guard request.command == .setWait else {
-            let reply = try await brick.call(arguments, in: frame).result.lkReply()
-            if request.command == .set { context?.changed(request.lock, of: frame.lockOwner) }
-            return reply
-        }
-        let reply = try await waiting { () async throws(FopError) in
-            try await brick.call(arguments, in: frame, isPatient: true).result.lkReply()
-        } giveBack: {
-            // Locks of one owner merge: where there were some before, an unlock would take those too. This one stays
-            // until the owner's next unlock or close then: too much is locked, not too little.
-            guard !hadLocks else { return }
-            let lock = PosixLock(kind: .unlock, range: request.lock.range, pid: request.lock.pid)
-            let unlock = LkRequest(fd: request.fd, command: .set, lock: lock)
-            _ = try? await brick.call(LkArguments(unlock, fd: number, owner: frame.lockOwner), in: frame)
-        }
         context?.changed(request.lock, of: frame.lockOwner)
         return reply
     }

@@ -196,7 +196,11 @@ extension ClientTranslator {
         fd.contexts.set(context, at: slot)
     }
 
-    public func release(_ fd: Fd) async { await close(fd) }
+    public func release(_ fd: Fd) async {
+        await close(fd)
+        let inode: ClientInode? = fd.inode.contexts.context(at: slot)
+        inode?.released(fd)
+    }
     public func releasedir(_ fd: Fd) async { await close(fd) }
 
     private func close(_ fd: Fd) async {
