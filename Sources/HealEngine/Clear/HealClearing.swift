@@ -26,7 +26,7 @@ struct HealClearing: Sendable {
         }
         for (replica, error) in attempt.failed where sinks.contains(replica) { copy.drop(replica, error) }
         do throws(CopyInterruption) {
-            try await restoreTimes()
+            try await restoreAttributes()
             report = await takeOff(report)
         } catch .sourceFailed(let error) {
             report = failed(report, plan.source, error)
@@ -38,11 +38,11 @@ struct HealClearing: Sendable {
         return await makeLasting(report)
     }
 
-    /// Under the lock of metadata changes: a utimes(2) meanwhile could reach the sinks after the source's times were
-    /// read, and would be undone there.
-    private func restoreTimes() async throws(CopyInterruption) {
+    /// Under the lock of metadata changes: a utimes(2), chmod(2) or setxattr(2) meanwhile could reach the sinks after
+    /// the source was read, and would be undone there.
+    private func restoreAttributes() async throws(CopyInterruption) {
         try await copy.locked(.metadata, sinks) { () async throws(CopyInterruption) in
-            try await copy.restoreTimes(on: copy.alive(sinks))
+            try await copy.restoreAttributes(on: copy.alive(sinks))
         }
     }
 

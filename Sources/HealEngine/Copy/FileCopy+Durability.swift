@@ -30,25 +30,6 @@ extension FileCopy {
         let request = FsyncRequest(fd: fds[replica] ?? .anonymous(inode), dataOnly: dataOnly)
         _ = try await replicas.replicas[replica].fsync(request, in: frame)
     }
-
-    /// The sinks get the source's times, as if nobody had written to them now: setattr with valid 0x70.
-    func restoreTimes(on sinks: [Int]) async throws(CopyInterruption) {
-        let iatt: Iatt
-        do throws(FopError) {
-            iatt = try await replicas.replicas[source].stat(StatRequest(.fd(fds[source]!)), in: frame).iatt
-        } catch { throw .sourceFailed(error) }
-        let (frame, fds) = (frame, fds)
-        let answers = await replicas.each(sinks) { [replicas] sink -> FopError? in
-            do throws(FopError) {
-                _ = try await replicas.replicas[sink].setattr(
-                    SetattrRequest(.fd(fds[sink]!), iatt: iatt, valid: .times), in: frame)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        for (sink, error) in answers { if let error { drop(sink, error) } }
-    }
 }
 
 /// Has the sinks write to their disks while the copy goes on: one fdatasync each at a time, of what was copied so far.

@@ -116,8 +116,9 @@ public struct FsyncRequest: Sendable {
     }
 }
 
-/// Changes mode, owner or times. With an empty `valid` it records what a write records and changes nothing else: mtime
-/// and ctime move to the frame's time where a brick keeps times of its own, and never back.
+/// Changes mode, owner or times. With `ctime` alone it records what a write records and changes nothing else: mtime and
+/// ctime move to the frame's time where a brick keeps times of its own, and never back. (A genuine brick answers one of
+/// nothing at all with chown(-1, -1), by which the kernel takes set-ID bits and file capabilities off.)
 public struct SetattrRequest: Sendable {
     public let target: FopTarget
     /// Only the fields that `valid` names count. Times are real times: "now" was resolved by the mount.

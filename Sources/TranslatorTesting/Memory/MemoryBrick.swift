@@ -82,6 +82,14 @@ public final class MemoryBrick: Sendable {
             state.updateIndex(gfid, watched: name, isNonZero: value.contains { $0 != 0 })
         }
     }
+    public func removeXattr(_ gfid: Gfid, _ name: String) { state.withLock { $0.files[gfid]!.xattrs[name] = nil } }
+    /// Owner and permissions as if they had always been.
+    public func setMode(_ gfid: Gfid, _ permissions: UInt32, uid: UInt32 = 0) {
+        state.withLock { state in
+            let type = state.files[gfid]!.iatt.type
+            (state.files[gfid]!.iatt.mode, state.files[gfid]!.iatt.uid) = (type.rawValue | permissions, uid)
+        }
+    }
     public func counts(_ gfid: Gfid, _ name: String) -> PendingCounts {
         guard let counts = try? PendingCounts(xattr: xattr(gfid, name)) else { fatalError("\(name) is not 12 bytes") }
         return counts

@@ -28,10 +28,21 @@ struct MemoryFile {
         iatt.blocks = UInt64(writtenBlocks.count * Self.blockBytes / 512)
     }
 
-    mutating func truncate(to size: Int) { resize(to: size) }
+    mutating func truncate(to size: Int) {
+        dropPrivileges()
+        resize(to: size)
+    }
+
+    /// Whoever changes the content takes capabilities off, as the kernel does it (capabilities(7)), and as a writer
+    /// without CAP_FSETID does it the set-ID bits too.
+    private mutating func dropPrivileges() {
+        xattrs["security.capability"] = nil
+        iatt.mode &= ~0o6000
+    }
 
     mutating func write(_ bytes: [UInt8], at offset: Int) {
         guard !bytes.isEmpty else { return }
+        dropPrivileges()
         if offset + bytes.count > content.count { resize(to: offset + bytes.count) }
         content.replaceSubrange(offset..<offset + bytes.count, with: bytes)
         writtenBlocks.formUnion(offset / Self.blockBytes...(offset + bytes.count - 1) / Self.blockBytes)
@@ -44,6 +55,7 @@ struct MemoryFile {
 
     /// `fallocate(2)`: `keepsSize` false lengthens.
     mutating func zero(_ offset: Int, _ count: Int, keepsSize: Bool) {
+        dropPrivileges()
         if !keepsSize, offset + count > content.count { resize(to: offset + count) }
         let end = min(offset + count, content.count)
         guard offset < end else { return }

@@ -143,11 +143,29 @@ extension MemoryStorage {
         try await step { state throws(FopError) in
             guard var file = state.files[request.target.inode.gfid] else { throw .stale }
             let pre = file.iatt
+            if request.valid.contains(.mode) {
+                file.iatt.mode = file.iatt.type.rawValue | request.iatt.permissions
+            }
             if request.valid.contains(.atime) { file.iatt.atime = request.iatt.atime }
             if request.valid.contains(.mtime) { file.iatt.mtime = request.iatt.mtime }
             if request.valid.contains(.ctime) { file.iatt.ctime = request.iatt.ctime }
             state.files[request.target.inode.gfid] = file
             return AttributesReply(attributes: PrePostIatt(pre: pre, post: file.iatt))
+        }
+    }
+
+    public func setxattr(_ request: SetxattrRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        try await step { state throws(FopError) in
+            guard state.files[request.target.inode.gfid] != nil else { throw .stale }
+            state.files[request.target.inode.gfid]!.xattrs.merge(request.xattrs) { _, new in new }
+            return DoneReply()
+        }
+    }
+    public func removexattr(_ request: RemovexattrRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        try await step { state throws(FopError) in
+            guard state.files[request.target.inode.gfid] != nil else { throw .stale }
+            for name in request.names { state.files[request.target.inode.gfid]!.xattrs[name] = nil }
+            return DoneReply()
         }
     }
 

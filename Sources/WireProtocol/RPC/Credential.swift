@@ -30,9 +30,9 @@ public struct TimeFlags: OptionSet, Sendable, Hashable {
     }
 
     /// With a SETATTR: none where nothing but times are set, which would not be those then. Those of a WRITE with one
-    /// that sets nothing, which is there for them.
+    /// of ctime alone, which is there for them.
     public init(setattr valid: AttributeMask) {
-        self = valid.isEmpty ? TimeFlags(.writev) : valid.isSubset(of: .times) ? [] : TimeFlags(.setattr)
+        self = valid == .ctime ? TimeFlags(.writev) : valid.isSubset(of: .times) ? [] : TimeFlags(.setattr)
     }
 }
 

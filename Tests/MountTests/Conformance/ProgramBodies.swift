@@ -2,7 +2,7 @@ import CPosix
 import Glibc
 
 extension ConformanceBody {
-    private static func shell(_ p: Probe, _ script: String) {
+    static func shell(_ p: Probe, _ script: String) {
         let directory = String(cString: getcwd(nil, 0))
         let ended = Program.run("sh", ["-c", "cd '\(directory)' && { \(script); }"])
         p.note("\(script) = \(ended.code): \(ended.output.split(separator: "\n").joined(separator: " | "))")

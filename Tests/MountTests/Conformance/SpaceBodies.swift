@@ -28,6 +28,16 @@ extension ConformanceBody {
             close(readOnly)
             p.content("f")
         },
+        ConformanceBody("set-ID bits of a caller without CAP_FSETID, and of one with it") { p in
+            let weak = "setpriv --bounding-set -fsetid --inh-caps -fsetid --"
+            for caller in ["", weak] {
+                for change in ["fallocate -l 50000 f", "fallocate -p -l 4096 f", "fallocate -z -l 4096 f", "cp f g"] {
+                    for mode in ["6755", "2745"] {
+                        shell(p, "seq 9000 > f; cp f g; chmod \(mode) f g; \(caller) \(change); stat -c %a f g; rm f g")
+                    }
+                }
+            }
+        },
         ConformanceBody("data and holes") { p in
             let descriptor = p.open("f", O_CREAT | O_RDWR)
             p.write(descriptor, repeating: 0x61, 8192, at: 65_536)

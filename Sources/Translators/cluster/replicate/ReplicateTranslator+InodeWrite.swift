@@ -100,9 +100,12 @@ extension ReplicateTranslator {
 extension ReplicateTranslator {
     /// Each replica copies from its own copy of the source. One whose copy is not good has failed: what it would write
     /// is not what the others do.
+    /// Only where no replica is over a wire, which does not carry it: a copy that some could do and others not would
+    /// leave the others accused.
     public func copyFileRange(
         _ request: CopyFileRangeRequest, in frame: Frame
     ) async throws(FopError) -> CopyFileRangeReply {
+        guard isServedHere.allSatisfy({ $0 }) else { throw .notSupported }
         let source = fd(request.source), sink = fd(request.sink)
         let read = try Self.range(request.sourceOffset, request.bytes)
         let written = try Self.range(request.sinkOffset, request.bytes)

@@ -86,15 +86,17 @@ extension FuseSession {
 
     /// Takes the set-user-ID and set-group-ID bits before someone who may not keep them changes the content:
     /// FUSE_HANDLE_KILLPRIV_V2 makes that the mount's work. Capabilities (`security.capability`) go by themselves,
-    /// because every brick's own kernel drops them at a write.
+    /// because a brick's own kernel drops them at a write: where bypass writes to the target alone, the heal takes them
+    /// off the sinks. `mayBeKept`: fallocate(2) and copy_file_range(2) come without the kernel's word on whether this
+    /// caller keeps the bits.
     func killPrivileges(
-        _ node: Node, _ target: FopTarget, _ call: FuseCall, _ frame: Frame
+        _ node: Node, _ target: FopTarget, _ call: FuseCall, _ frame: Frame, mayBeKept: Bool = false
     ) async throws(FopError) {
         if let known = node.mode.value(at: environment.time.now()), UInt32(known) & (S_ISUID | S_ISGID) == 0 { return }
         let iatt = try await top.stat(StatRequest(target), in: frame).iatt
         saw(iatt, of: node)
         let killed = Self.killedBits(iatt, call)
-        guard killed != 0 else { return }
+        guard killed != 0, !mayBeKept || !CallerCapabilities.keepSetIDs(pid: call.pid) else { return }
         var change = Iatt()
         change.mode = iatt.mode & ~killed
         let reply = try await top.setattr(SetattrRequest(target, iatt: change, valid: .mode), in: frame)

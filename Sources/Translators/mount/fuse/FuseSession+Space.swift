@@ -11,8 +11,7 @@ extension FuseSession {
         let (fd, offset, bytes) = (handle.fd, request.offset, request.bytes)
         let frame = frame(call)
         let keepsSize = request.mode & UInt32(FALLOC_FL_KEEP_SIZE) != 0
-        // fallocate(2) and copy_file_range(2) come without the kernel's word on whether the caller keeps privileges.
-        if call.uid != 0 { try await killPrivileges(handle.node, .fd(fd), call, frame) }
+        try await killPrivileges(handle.node, .fd(fd), call, frame, mayBeKept: true)
         switch Int32(request.mode) & ~FALLOC_FL_KEEP_SIZE {
         case 0:
             _ = try await top.fallocate(
@@ -59,7 +58,7 @@ extension FuseSession {
         let source = try handle(copy.source)
         let sink = try handle(copy.sink)
         let frame = frame(call)
-        if call.uid != 0 { try await killPrivileges(sink.node, .fd(sink.fd), call, frame) }
+        try await killPrivileges(sink.node, .fd(sink.fd), call, frame, mayBeKept: true)
         let reply = try await top.copyFileRange(
             CopyFileRangeRequest(
                 source: source.fd, sourceOffset: copy.sourceOffset, sink: sink.fd, sinkOffset: copy.sinkOffset,

@@ -14,8 +14,10 @@ final class DirectInode: Sendable {
     struct Late {
         /// Of the last write that the brick's process may not know of.
         var time = Timestamp.zero
-        /// That was written since the process was told, and is nil when nothing was: by it, it is told.
-        var fd: Fd?
+        /// Whether nothing was written since the process was told, or is being told.
+        var isTold = true
+        /// Whether the process did not find the file any more.
+        var isNameless = false
         /// The last of those that are telling it.
         var telling: Task<Void, Never>?
         var tellings = 0

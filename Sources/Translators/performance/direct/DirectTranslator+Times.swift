@@ -12,9 +12,8 @@ extension DirectTranslator: LateTimes {
         guard frame.time != .zero else { return }
         let isFirst = file.inode.late.withLock { late in
             late.time = max(late.time, frame.time)
-            guard late.fd == nil else { return false }
-            late.fd = fd
-            return true
+            defer { late.isTold = false }
+            return late.isTold
         }
         if isFirst { late.add(fd.inode) }
     }
@@ -22,20 +21,19 @@ extension DirectTranslator: LateTimes {
     private func context(_ inode: Inode) -> DirectInode? { inode.contexts.context(at: slot) }
 
     public func areTimesLate(of inode: Inode) -> Bool {
-        context(inode)?.late.withLock { $0.fd != nil || $0.telling != nil } ?? false
+        context(inode)?.late.withLock { !$0.isTold || $0.telling != nil } ?? false
     }
 
     /// One after the other for each inode. Later callers wait for the one under way, and then for what came after it.
     public func tellTimes(of inode: Inode) async {
         guard let file = context(inode) else { return }
         let telling = file.late.withLock { late -> Task<Void, Never>? in
-            guard late.fd != nil || late.telling != nil else { return nil }
-            guard let fd = late.fd else { return late.telling }
-            late.fd = nil
+            guard !late.isTold else { return late.telling }
+            late.isTold = true
             let (time, before) = (late.time, late.telling)
             let task = Task(executorPreference: volume.environment.executor) { [self] in
                 await before?.value
-                await tell(time, of: fd, file)
+                await tell(time, of: inode, file)
             }
             late.telling = task
             late.tellings += 1
@@ -46,33 +44,36 @@ extension DirectTranslator: LateTimes {
 
     func tellAllTimes() async { for inode in late.take() { await tellTimes(of: inode) } }
 
-    /// A setattr that sets nothing: its frame's time becomes mtime and ctime, unless they are later already.
-    private func tell(_ time: Timestamp, of fd: Fd, _ file: DirectInode) async {
-        let frame = Frame(caller: .root, time: time)
+    /// A setattr of ctime alone: its frame's time becomes mtime and ctime, unless they are later already. By the inode,
+    /// never by the fd: that may be closed by now, or not be open any more since the brick's process was away.
+    private func tell(_ time: Timestamp, of inode: Inode, _ file: DirectInode) async {
+        var iatt = Iatt()
+        iatt.ctime = time
         var failure: FopError?
-        // By the inode where the fd is closed by now, or not open any more since the brick's process was away.
-        for target in [FopTarget.fd(fd), .inode(fd.inode)] {
-            do throws(FopError) {
-                _ = try await wire.setattr(SetattrRequest(target, iatt: Iatt(), valid: []), in: frame)
-                failure = nil
-            } catch {
-                failure = error
+        do throws(FopError) {
+            _ = try await wire.setattr(
+                SetattrRequest(.inode(inode), iatt: iatt, valid: .ctime), in: Frame(caller: .root, time: time))
+            counters.timesTold.count()
+        } catch {
+            failure = error
+            if error != .notConnected {
+                volume.log(.debug, "gfid \(inode.gfid): its times were not told: \(error)")
             }
-            if failure == nil || failure == .notConnected { break }
-        }
-        if failure == nil { counters.timesTold.count() }
-        if let failure, failure != .notConnected {
-            volume.log(.debug, "gfid \(fd.inode.gfid): its times were not told: \(failure)")
         }
         let isLateAgain = file.late.withLock { late in
             late.tellings -= 1
             if late.tellings == 0 { late.telling = nil }
+            switch failure {
             // The brick is away; when it is back it is told.
-            if failure == .notConnected, late.fd == nil { late.fd = fd }
-            if late.fd == nil && late.telling == nil { late.time = .zero }
-            return late.fd != nil
+            case .notConnected?: late.isTold = false
+            // Its last name went: whoever still has it open here goes on seeing when it was written.
+            case .noEntry?, .stale?: late.isNameless = true
+            default: break
+            }
+            if late.isTold && late.telling == nil && !late.isNameless { late.time = .zero }
+            return !late.isTold
         }
-        if isLateAgain { late.add(fd.inode) }
+        if isLateAgain { late.add(inode) }
     }
 
     /// As the brick will say when it has been told.

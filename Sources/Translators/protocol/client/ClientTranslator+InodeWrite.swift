@@ -17,6 +17,8 @@ extension ClientTranslator {
         let reply = try await brick.call(FlushArguments(request, fd: number), in: frame).result.doneReply()
         let context: ClientFd? = request.fd.contexts.context(at: slot)
         context?.letGo(frame.lockOwner)
+        let inode: ClientInode? = request.fd.inode.contexts.context(at: slot)
+        inode?.letGo(of: frame.lockOwner)
         return reply
     }
     public func fsync(_ request: FsyncRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
@@ -65,13 +67,11 @@ extension ClientTranslator {
         let arguments = try DiscardArguments(request, fd: number)
         return try await brick.call(arguments, in: frame).result.attributesReply()
     }
+    /// Not over the wire: GlusterFS's own mounts and its replication never send COPY_FILE_RANGE, and what stands on a
+    /// brick above its storage (locks, quota, changelog) does not know it. Whoever asks reads and writes instead.
     public func copyFileRange(
         _ request: CopyFileRangeRequest, in frame: Frame
     ) async throws(FopError) -> CopyFileRangeReply {
-        let (brick, source) = try await reach(request.source)
-        let (same, sink) = try await reach(request.sink)
-        guard same === brick else { throw .notConnected }
-        let arguments = CopyFileRangeArguments(request, source: source, sink: sink)
-        return try await brick.call(arguments, in: frame).result.copyFileRangeReply()
+        throw .notSupported
     }
 }

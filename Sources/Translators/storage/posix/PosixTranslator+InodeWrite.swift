@@ -204,8 +204,8 @@ extension PosixTranslator {
         let object = try object(request.target)
         let (wanted, valid) = (request.iatt, request.valid)
         let brick = try brick
-        // Healers restore the ctime too; for all others the change itself moves it. Nothing to change: see the request.
-        let touched: TouchedTimes = valid.isEmpty ? .content : valid.contains(.ctime) ? [] : .ctime
+        // Healers restore the ctime too; for all others the change itself moves it. Of ctime alone: see the request.
+        let touched: TouchedTimes = valid == .ctime ? .content : valid.contains(.ctime) ? [] : .ctime
         return AttributesReply(
             attributes: try brick.changing(object, gfid, touched, frame) {
                 () throws(FopError) in
@@ -226,7 +226,7 @@ extension PosixTranslator {
     }
 
     private func setTimes(_ object: BrickObject, _ wanted: Iatt, _ valid: AttributeMask) throws(FopError) {
-        guard !valid.isDisjoint(with: .times) else { return }
+        guard !valid.isDisjoint(with: .times), valid != .ctime else { return }
         if valid.contains(.atime) || valid.contains(.mtime) {
             let unchanged = timespec(tv_sec: 0, tv_nsec: cposix_utime_omit())
             try object.changeTimes(

@@ -90,6 +90,23 @@ struct DirectOnBricksTests {
         await bench.end()
     }
 
+    @Test func `telling the brick when a file was written leaves its set-ID bits alone`() async throws {
+        // Goal: a genuine brick answers a setattr of nothing with chown(-1, -1), by which the kernel takes them off.
+        let bench = try await WireBench(bypass: 0, direct: .own)
+        let direct = try #require(bench.direct)
+        let fd = try await create("file", bench)
+        #expect(chmod(bench.path(0, "file"), 0o6755) == 0)
+        let time = try await write("new", to: fd, bench)
+        try await bench.flush(fd)
+        #expect(direct.counters.timesTold.value > 0)
+        var status = stat()
+        #expect(lstat(bench.path(0, "file"), &status) == 0 && status.st_mode & 0o7777 == 0o6755)
+        let mdata = try Mdata(xattr: #require(XattrReading.value(of: Mdata.key, at: bench.path(0, "file"))))
+        #expect((mdata.mtime, mdata.ctime) == (time, time))
+        try await bench.close(fd)
+        await bench.end()
+    }
+
     @Test func `a time that is set stays, whatever was written before`() async throws {
         let bench = try await WireBench(bypass: 0, direct: .own)
         let fd = try await create("file", bench)
