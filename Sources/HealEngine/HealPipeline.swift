@@ -193,10 +193,8 @@ public final class HealPipeline: Sendable {
         let areUp = replicas.watch.allAreUp
         let failures = await IndexCrawl(replicas: replicas).run { gfid in await self.crawled(gfid) }
         let isWhole = areUp && failures.isEmpty && !Task.isCancelled
-        let waiters = state.withLock { $0.crawlEnded(failures) }
-        for (replica, error) in failures where error != .notConnected {
-            log(.warning, "the index of \(replicas.names[replica]) cannot be read: \(error)")
-        }
+        looked(failures)
+        let waiters = state.withLock { $0.crawlEnded() }
         waiters.forEach { $0.continuation.resume(returning: isWhole) }
     }
 
@@ -207,8 +205,7 @@ public final class HealPipeline: Sendable {
     private func glance(again before: [Gfid: Int]) async -> [Gfid: Int] {
         let settings = settings
         var seen: [Gfid: Int] = [:]
-        // What cannot be read, the next walk complains of.
-        _ = await IndexCrawl(replicas: replicas).run { gfid in
+        let failures = await IndexCrawl(replicas: replicas).run { gfid in
             guard settings.share.contains(gfid.firstByte), seen.count < settings.waitingMax, seen[gfid] == nil,
                 !state.withLock({ $0.isKnown(gfid) })
             else { return }
@@ -218,7 +215,16 @@ public final class HealPipeline: Sendable {
             // What finds no room, the next walk finds.
             if state.withLock({ $0.schedule.hasRoom && $0.want(gfid, .crawled) }) { healsWake.signal() }
         }
+        looked(failures)
         return seen
+    }
+
+    private func looked(_ failures: [Int: FopError]) {
+        if Task.isCancelled { return }
+        for (replica, error) in state.withLock({ $0.looked(failures) }).sorted(by: { $0.key < $1.key }) {
+            let spot = blindSpot(replica, error)
+            log(.warning, "\(replicas.names[replica]): \(spot.reason); \(spot.remedy)")
+        }
     }
 
     /// Not behind until a heal has seen that it is: an entry may be stale, or of another kind.

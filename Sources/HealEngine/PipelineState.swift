@@ -40,7 +40,8 @@ struct PipelineState: Sendable {
     var crawlWaiters: [CrawlWaiter] = []
     /// The indices were walked at least once: what is marked is known.
     var hasCrawled = false
-    var crawlFailures: [Int: FopError] = [:]
+    /// Replicas that are up and whose indices could not be read at the last look.
+    private(set) var unreadIndices: [Int: FopError] = [:]
     private var marksFoundFree: [MarkKey: MonotonicTime] = [:]
     /// Files that some replicas lack, and since when that was seen.
     var missingSince: [Gfid: MonotonicTime] = [:]
@@ -101,10 +102,21 @@ struct PipelineState: Sendable {
         for position in crawlWaiters.indices { crawlWaiters[position].isCovered = true }
     }
     /// Whom to wake.
-    mutating func crawlEnded(_ failures: [Int: FopError]) -> [CrawlWaiter] {
-        (crawlFailures, hasCrawled) = (failures, true)
+    mutating func crawlEnded() -> [CrawlWaiter] {
+        hasCrawled = true
         defer { crawlWaiters.removeAll { $0.isCovered } }
         return crawlWaiters.filter(\.isCovered)
+    }
+
+    /// What a walk or a glance could not read. Answers what is news of it. Where an index can be read again, what came
+    /// into it meanwhile is walked for.
+    mutating func looked(_ failures: [Int: FopError]) -> [Int: FopError] {
+        // One that went down meanwhile is told of as down.
+        let failures = failures.filter { $0.value != .notConnected }
+        let news = failures.filter { unreadIndices[$0.key] != $0.value }
+        if unreadIndices.keys.contains(where: { failures[$0] == nil }) { isCrawlWanted = true }
+        unreadIndices = failures
+        return news
     }
 
     mutating func nextFile(at now: MonotonicTime) -> Gfid? {

@@ -18,7 +18,8 @@ final class HealerSockets: Sendable {
 
     /// `remotes`: writers on other hosts.
     init(
-        volume: String, id: Gfid, base: String?, remotes: [WriterLink], parts: [HealedPart], log: Log
+        volume: String, id: Gfid, base: String?, remotes: [WriterLink], parts: [HealedPart],
+        outdated: OutdatedGraph, log: Log
     ) throws(TransportError) {
         (self.volume, self.parts) = (volume, parts)
         directory = try RuntimeDirectory(volume: id, base: base)
@@ -48,7 +49,8 @@ final class HealerSockets: Sendable {
         let subscriber = subscriber
         journals.forEach { $0.attach(subscriber) }
         let desk = ControlReception(
-            volume: volume, id: id, healer: healer, parts: parts, subscriber: subscriber, directory: directory)
+            volume: volume, id: id, healer: healer, parts: parts, subscriber: subscriber, directory: directory,
+            outdated: outdated)
         desk.restorePause()
         self.desk = desk
         do throws(TransportError) {
@@ -104,6 +106,7 @@ struct ControlReception: Sendable {
     let parts: [HealedPart]
     let subscriber: RecordSubscriber
     let directory: RuntimeDirectory
+    let outdated: OutdatedGraph
 
     private var surroundings: HealSurroundings {
         var surroundings = HealSurroundings(volume: volume, volumeID: id, healer: healer)
@@ -111,6 +114,7 @@ struct ControlReception: Sendable {
         let counters = subscriber.counters
         (surroundings.recordsLost, surroundings.recordGaps) = (counters.lost, counters.gaps)
         surroundings.recordsRefused = counters.refused
+        surroundings.unseen = [outdated.blindSpot].compactMap(\.self)
         return surroundings
     }
 

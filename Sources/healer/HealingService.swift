@@ -46,8 +46,8 @@ struct HealingService: Sendable {
                     .configuration, "the replica sets of \(configuration.volume) have different volume-ids")
             }
             let running = RunningHealer(
-                volume: configuration.volume, parts: parts, description: description, departure: departure, log: log,
-                reopenLog: reopenLog)
+                volume: configuration.volume, parts: parts, description: description, departure: departure,
+                outdated: OutdatedGraph(), log: log, reopenLog: reopenLog)
             let following = Task { await description.follow(text) { running.reload($0) } }
             defer { following.cancel() }
             try await heal(running, ids[0], environment, signals)
@@ -77,7 +77,8 @@ struct HealingService: Sendable {
         let sockets: HealerSockets
         do throws(TransportError) {
             sockets = try HealerSockets(
-                volume: volume, id: id, base: runtimeBase, remotes: remotes, parts: parts, log: log)
+                volume: volume, id: id, base: runtimeBase, remotes: remotes, parts: parts,
+                outdated: running.outdated, log: log)
         } catch {
             throw DaemonFailure(.startUp, error.description)
         }

@@ -7,7 +7,7 @@ extension HealStatus {
         precondition(!statuses.isEmpty)
         var whole = statuses[0]
         for other in statuses.dropFirst() {
-            let worse: [State] = [.splitBrain, .failed, .losingGround, .behind, .healing, .inFlight, .unknown, .clean]
+            let worse: [State] = [.splitBrain, .failed, .losingGround, .unknown, .behind, .healing, .inFlight, .clean]
             whole.state = worse.first { $0 == whole.state || $0 == other.state } ?? whole.state
             whole.lag = max(whole.lag, other.lag)
             whole.backlog.files += other.backlog.files
@@ -20,6 +20,7 @@ extension HealStatus {
             whole.copies += other.copies
             whole.active += other.active
             whole.quarantine += other.quarantine
+            whole.unseen += other.unseen.filter { !whole.unseen.contains($0) }
             whole.history = (whole.history + other.history).sorted { $0.finished < $1.finished }.suffix(48)
             whole.counters.recordsReceived += other.counters.recordsReceived
             whole.counters.recordsDuplicate += other.counters.recordsDuplicate

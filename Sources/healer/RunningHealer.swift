@@ -13,6 +13,7 @@ struct RunningHealer: Sendable {
     let parts: [HealedPart]
     let description: VolumeDescription
     let departure: Departure
+    let outdated: OutdatedGraph
     let log: Log
     let reopenLog: @Sendable () -> Void
 
@@ -56,7 +57,7 @@ struct RunningHealer: Sendable {
             let (fresh, _) = try await description.read()
             reload(fresh)
         } catch {
-            log.write(.error, volume: volume) { "\(error); nothing was changed" }
+            refuse(error)
         }
     }
 
@@ -64,8 +65,14 @@ struct RunningHealer: Sendable {
         do throws(DaemonFailure) {
             reload(try description.configuration(text))
         } catch {
-            log.write(.error, volume: volume) { "\(error); nothing was changed" }
+            refuse(error)
         }
+    }
+
+    private func refuse(_ failure: DaemonFailure) {
+        log.write(.error, volume: volume) { "\(failure); nothing was changed" }
+        // A cluster that does not answer just now has not changed.
+        if failure.code == .configuration { outdated.cannotServe(description, failure.description) }
     }
 
     /// What the running graphs cannot take, such as other bricks of a cluster, needs new ones: nothing is lost by that,
@@ -80,10 +87,12 @@ struct RunningHealer: Sendable {
                 try part.graph.reconfigure(with: new.volfile)
                 part.pipeline.reconfigure(new.settings)
             }
+            outdated.isCurrent()
             log.write(.info, volume: volume) { "\(description.name) was read again" }
         } catch {
             guard description.isOfCluster else {
                 log.write(.error, volume: volume) { "\(error); nothing was changed: restart the healer" }
+                outdated.cannotServe(description, "\(error)")
                 return
             }
             guard departure.ask(comesBack: true) else { return }

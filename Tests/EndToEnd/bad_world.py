@@ -267,8 +267,77 @@ def a_brick_whose_file_system_is_not_mounted(release):
     world.healed_and_equal()
 
 
+def expect_unknown(world, place):
+    """Status, check, wait and info say that they cannot tell, and name `place` and a remedy."""
+    wait_until("the state to be unknown", lambda: world.testbed.status()["volumes"][0]["state"] == "unknown", 10, 0.1)
+    spot = world.testbed.status()["volumes"][0]["unseen"][0]
+    expect(place in spot["where"] and spot["reason"] and spot["remedy"], "it is not said what is not seen: %s" % spot)
+    text, check = world.testbed.healctl("status"), world.testbed.healctl("status", "--check")
+    expect(place in text.stdout and spot["remedy"] in text.stdout, "status says %s" % text.stdout)
+    expect((text.returncode, check.returncode) == (3, 3), "status and --check end with %d, %d" % (text.returncode, check.returncode))
+    wait = world.testbed.healctl("wait", "--until", "clean", "--timeout", "1s")
+    expect(wait.returncode == 124 and place in wait.stderr and "clean" not in wait.stderr, "wait ends with %d: %s" % (wait.returncode, wait.stderr))
+
+
+def an_index_that_cannot_be_read(release):
+    world = World(release)
+    yield world
+    world.start()
+    world.write("file", MIB, 1)
+    world.healed_and_equal()
+    brick = world.testbed.bricks[1]
+    index = os.path.join(brick, ".glusterfs", "indices", "xattrop")
+    os.rename(index, index + ".away")
+    open(index, "w").close()
+    expect_unknown(world, brick)
+    info = world.testbed.healctl("info")
+    expect(info.returncode == 3 and "%s  unknown: " % brick in info.stdout, "info says %s" % info.stdout)
+    os.unlink(index)
+    os.rename(index + ".away", index)
+    world.healed_and_equal()
+
+
+def a_graph_without_an_index(release):
+    world = World(release)
+    yield world
+    with open(world.testbed.volfile) as file:
+        text = file.read()
+    cut = text.index("volume demo-locks-1")
+    without = text[:cut] + text[cut:].replace("demo-locks-1", "demo-client-1", 1).replace(
+        "volume demo-client-1\n    type features/index\n    subvolumes demo-locks-1\nend-volume", "", 1)
+    with open(world.testbed.volfile, "w") as file:
+        file.write(without)
+    world.testbed.start_healer()
+    expect_unknown(world, world.testbed.bricks[1])
+    with open(world.testbed.volfile, "w") as file:
+        file.write(text)
+    world.testbed.kill_healer()
+    world.start()
+    world.healed_and_equal()
+
+
+def a_volume_that_became_one_it_cannot_serve(release):
+    world = World(release)
+    yield world
+    world.start()
+    world.healed_and_equal()
+    with open(world.testbed.volfile) as file:
+        text = file.read()
+    for change in (lambda: text.replace("cluster/replicate", "cluster/unheard-of"), lambda: text.replace("demo-", "other-")):
+        with open(world.testbed.volfile, "w") as file:
+            file.write(change())
+        world.testbed.healer_process.send_signal(signal.SIGHUP)
+        expect_unknown(world, world.testbed.volfile)
+        with open(world.testbed.volfile, "w") as file:
+            file.write(text)
+        world.testbed.healer_process.send_signal(signal.SIGHUP)
+        world.healed_and_equal()
+
+
 CASES = (a_full_target_brick, a_full_sink_brick, a_journal_with_a_damaged_header, a_journal_with_damaged_records,
-         garbage_on_every_socket, a_second_healer, a_brick_whose_file_system_is_not_mounted)
+         garbage_on_every_socket, a_second_healer, a_brick_whose_file_system_is_not_mounted,
+         an_index_that_cannot_be_read, a_graph_without_an_index,
+         a_volume_that_became_one_it_cannot_serve)
 
 
 def main():

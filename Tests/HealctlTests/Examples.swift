@@ -46,6 +46,16 @@ enum Example {
             ], healer: healer, time: noon)
     }
 
+    static let blind = BlindSpot(
+        .index, "/bricks/b", reason: "the index cannot be read: EIO", remedy: "look at its disk")
+
+    static var unseen: HealStatus {
+        var status = clean
+        status.state = .unknown
+        status.unseen = [blind]
+        return status
+    }
+
     static var failed: HealStatus {
         var status = healing
         status.state = .failed

@@ -73,13 +73,14 @@ struct HealLedger: Sendable {
     var doneBytes: UInt64 { active.values.reduce(finishedBytes) { $0 &+ $1.tally.progress.done } }
 
     mutating func sample(
-        _ knowledge: EpochKnowledge, filesLeft: Int, at now: MonotonicTime, wall: Timestamp, isPaused: Bool
+        _ knowledge: EpochKnowledge, filesLeft: Int, at now: MonotonicTime, wall: Timestamp, isPaused: Bool,
+        seesAll: Bool
     ) {
         meter.take(
             HealMeter.Sample(
                 time: now, doneBytes: doneBytes, leftBytes: filesLeft == 0 ? 0 : leftBytes(knowledge),
                 leftFiles: filesLeft, lag: lag(at: now), isPaused: isPaused))
-        if filesLeft == 0 { lastClean = wall }
+        if filesLeft == 0, seesAll { lastClean = wall }
     }
 }
 

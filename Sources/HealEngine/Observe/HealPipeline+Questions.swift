@@ -84,11 +84,12 @@ extension HealPipeline {
             return BrickHealInfo(brick: brick, isConnected: false, total: 0)
         }
         var found: Set<Gfid> = []
-        var isConnected = true
+        var blindSpot: BlindSpot?
         do throws(FopError) {
             found = try await IndexCrawl(replicas: replicas).names(of: replica)
         } catch {
-            isConnected = false
+            guard error != .notConnected else { return BrickHealInfo(brick: brick, isConnected: false, total: 0) }
+            blindSpot = self.blindSpot(replica, error)
         }
         let (splitBrain, active) = state.withLock { state in
             (Set(state.quarantine.entries.filter { $0.value.error.isSplitBrain }.keys), Set(state.ledger.active.keys))
@@ -101,7 +102,7 @@ extension HealPipeline {
                     isHealing: active.contains(gfid)))
         }
         return BrickHealInfo(
-            brick: brick, isConnected: isConnected, total: found.count,
+            brick: brick, isConnected: true, blindSpot: blindSpot, total: found.count,
             splitBrain: found.intersection(splitBrain).count,
             healing: found.intersection(active).count, entries: entries)
     }

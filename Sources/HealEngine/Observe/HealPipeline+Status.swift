@@ -12,6 +12,8 @@ public struct HealSurroundings: Sendable {
     public var writers: [Gfid: MonotonicTime] = [:]
     /// What the transport noticed of lost records.
     public var recordsLost = 0, recordGaps = 0, recordsRefused = 0
+    /// What is not seen of the volume's description and of writers.
+    public var unseen: [BlindSpot] = []
 
     public init(volume: String, volumeID: Gfid, healer: Gfid) {
         (self.volume, self.volumeID, self.healer) = (volume, volumeID, healer)
@@ -30,6 +32,9 @@ extension HealPipeline {
                 .map { activeHeal($0.key, $0.value, at: now) }.sorted { $0.gfid < $1.gfid }
             let backlog = state.backlog
             let isUp = up.allSatisfy(\.isUp)
+            let unseen =
+                state.unreadIndices.sorted { $0.key < $1.key }.filter { up[$0.key].isUp }
+                .map { blindSpot($0.key, $0.value) } + surroundings.unseen
             var counters = state.ledger.counters
             (counters.recordsLost, counters.recordGaps) = (surroundings.recordsLost, surroundings.recordGaps)
             counters.recordsRefused = surroundings.recordsRefused
@@ -37,7 +42,8 @@ extension HealPipeline {
             let meter = state.ledger.meter
             return HealStatus(
                 volume: surroundings.volume, volumeID: surroundings.volumeID,
-                state: state.volumeState(isUp: isUp, now: now), writes: surroundings.writers.isEmpty ? .none : .local,
+                state: state.volumeState(isUp: isUp, seesAll: unseen.isEmpty, now: now),
+                writes: surroundings.writers.isEmpty ? .none : .local,
                 target: target.map { replicas.names[$0] }, lag: state.ledger.lag(at: now), backlog: backlog,
                 rateBytesPerSecond: UInt64(meter.healedRate),
                 fractionDone: state.filesLeft == 0 ? 1 : meter.fractionDone,
@@ -49,9 +55,23 @@ extension HealPipeline {
                 history: state.ledger.history,
                 writers: surroundings.writers.sorted { $0.key < $1.key }.map { writer, heard in
                     WriterStatus(writer: writer, target: target.map { replicas.names[$0] } ?? "", fresh: now - heard)
-                }, counters: counters, isPaused: state.isPaused, foreignHealer: state.foreignHealer,
+                }, unseen: unseen, counters: counters, isPaused: state.isPaused, foreignHealer: state.foreignHealer,
                 lastClean: state.ledger.lastClean, healer: surroundings.healer, time: wall)
         }
+    }
+
+    /// Why the index of a replica that is up cannot be read.
+    func blindSpot(_ replica: Int, _ error: FopError) -> BlindSpot {
+        let place = replicas.replicas[replica].shownBrick ?? replicas.names[replica]
+        // The answer where nobody in the graph knows such a name.
+        if error == .noData || error == .notSupported {
+            return BlindSpot(
+                .index, place, reason: "nobody keeps an index of what is pending there",
+                remedy: "put features/index above that brick's storage/posix, for mounts and healer alike")
+        }
+        return BlindSpot(
+            .index, place, reason: "the index of what is pending there cannot be read: \(error)",
+            remedy: "make .glusterfs/indices readable there; it is tried again all the time")
     }
 
     private func copies(_ state: PipelineState, _ up: [ReplicaWatch.Replica], now: MonotonicTime) -> [CopyStatus] {
@@ -70,6 +90,8 @@ extension HealPipeline {
                     up[replica].wasHeard || state.hasCrawled ? .down : .unknown
                 } else if failed > 0 {
                     .failed
+                } else if state.unreadIndices[replica] != nil {
+                    .unknown
                 } else if isTarget {
                     .source
                 } else if isActive {
@@ -86,14 +108,16 @@ extension HealPipeline {
                     metadata: state.ledger.otherKinds.values.count { $0.counts.metadata > 0 },
                     entry: state.ledger.otherKinds.values.count { $0.counts.entry > 0 }),
                 splitBrain: splitBrain, failed: failed,
-                lastClean: isBehind ? state.ledger.lastClean : time.wallClock())
+                lastClean: isBehind || copyState == .unknown ? state.ledger.lastClean : time.wallClock())
         }
     }
 }
 
 extension PipelineState {
     mutating func sample(at now: MonotonicTime, wall: Timestamp) {
-        ledger.sample(knowledge, filesLeft: filesLeft, at: now, wall: wall, isPaused: isPaused)
+        ledger.sample(
+            knowledge, filesLeft: filesLeft, at: now, wall: wall, isPaused: isPaused,
+            seesAll: unreadIndices.isEmpty)
     }
 
     /// What is known to be behind; nothing when nothing is.
@@ -111,10 +135,10 @@ extension PipelineState {
     }
 
     /// The volume in one word: the worst that holds.
-    func volumeState(isUp: Bool, now: MonotonicTime) -> HealStatus.State {
+    func volumeState(isUp: Bool, seesAll: Bool, now: MonotonicTime) -> HealStatus.State {
         if quarantine.entries.values.contains(where: \.error.isSplitBrain) { return .splitBrain }
         if !quarantine.entries.isEmpty { return .failed }
-        if !hasCrawled { return .unknown }
+        if !hasCrawled || !seesAll { return .unknown }
         // What this engine leaves alone is pending too, and nobody may have told what an absent copy lacks.
         if filesLeft == 0 { return ledger.otherKinds.isEmpty && isUp ? .clean : .behind }
         if isPaused || !isUp { return .behind }

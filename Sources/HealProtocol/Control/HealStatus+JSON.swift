@@ -22,7 +22,7 @@ extension HealStatus: JSONExchangeable {
             ("last_clean", .optional(lastClean) { .time($0) }),
             ("copies", .list(copies.map(\.json))), ("active", .list(active.map(\.json))),
             ("quarantine", .list(quarantine.map(\.json))), ("history", .list(history.map(\.json))),
-            ("writers", .list(writers.map(\.json))), ("counters", counters.json),
+            ("writers", .list(writers.map(\.json))), ("unseen", .list(unseen.map(\.json))), ("counters", counters.json),
             ("healer", .gfid(healer)), ("time", .time(time)),
         ])
     }
@@ -42,6 +42,8 @@ extension HealStatus: JSONExchangeable {
             quarantine: try object.list("quarantine", QuarantinedFile.init(json:)),
             history: try object.list("history", FinishedHeal.init(json:)),
             writers: try object.list("writers", WriterStatus.init(json:)),
+            // Healers of earlier builds do not say.
+            unseen: object["unseen"] == nil ? [] : try object.list("unseen", BlindSpot.init(json:)),
             counters: try HealCounters(json: object["counters"] ?? .null), isPaused: try object.flag("paused"),
             foreignHealer: try object.textIfAny("foreign_healer"), lastClean: try object.timestampIfAny("last_clean"),
             healer: try object.gfid("healer"), time: try object.timestamp("time"))
@@ -71,6 +73,21 @@ extension WriterStatus: JSONExchangeable {
         self.init(
             writer: try object.gfid("writer"), target: try object.text("target"),
             fresh: .milliseconds(try object.count("fresh_ms")))
+    }
+}
+
+extension BlindSpot: JSONExchangeable {
+    var json: JSONText {
+        .object([
+            ("what", .text(kind.rawValue)), ("where", .text(place)), ("reason", .text(reason)),
+            ("remedy", .text(remedy)),
+        ])
+    }
+    init(json: JSONText) throws(CodecError) {
+        let object = try JSONObject(json, "what is not seen")
+        self.init(
+            try object.choice("what"), try object.text("where"), reason: try object.text("reason"),
+            remedy: try object.text("remedy"))
     }
 }
 

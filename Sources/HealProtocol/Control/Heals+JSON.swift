@@ -76,7 +76,8 @@ extension QueuedFile: JSONExchangeable {
 extension BrickHealInfo: JSONExchangeable {
     public var json: JSONText {
         .object([
-            ("brick", .text(brick)), ("connected", .flag(isConnected)), ("total", .count(total)),
+            ("brick", .text(brick)), ("connected", .flag(isConnected)),
+            ("unseen", .optional(blindSpot) { $0.json }), ("total", .count(total)),
             ("split_brain", .count(splitBrain)), ("healing", .count(healing)), ("entries", .list(entries.map(\.json))),
         ])
     }
@@ -84,6 +85,7 @@ extension BrickHealInfo: JSONExchangeable {
         let object = try JSONObject(json, "brick")
         self.init(
             brick: try object.text("brick"), isConnected: try object.flag("connected"),
+            blindSpot: try object["unseen"].map { json throws(CodecError) in try BlindSpot(json: json) },
             total: try object.count("total"),
             splitBrain: try object.count("split_brain"), healing: try object.count("healing"),
             entries: try object.list("entries", Entry.init(json:)))

@@ -19,7 +19,7 @@ public struct HealStatus: Equatable, Sendable {
         case failed
         /// Some files have no source.
         case splitBrain = "split-brain"
-        /// The healer has not looked yet, or cannot tell.
+        /// The healer has not looked yet, or there is something that it cannot see (`unseen`).
         case unknown
     }
 
@@ -67,6 +67,8 @@ public struct HealStatus: Equatable, Sendable {
     public var history: [FinishedHeal]
     /// Bypass writers of this volume that live.
     public var writers: [WriterStatus]
+    /// What keeps the healer from knowing whether all is clean.
+    public var unseen: [BlindSpot]
     public var counters: HealCounters
     public var isPaused: Bool
     /// Set when something else takes our marks off: a sentence that says what, and how to turn it off.
@@ -84,9 +86,10 @@ public struct HealStatus: Equatable, Sendable {
         limitBytesPerSecond: UInt64? = nil, fractionDone: Double = 1, eta: Duration? = nil,
         etaQuality: EtaQuality = .unknown, copies: [CopyStatus] = [], active: [ActiveHeal] = [],
         quarantine: [QuarantinedFile] = [], history: [FinishedHeal] = [], writers: [WriterStatus] = [],
-        counters: HealCounters = HealCounters(), isPaused: Bool = false, foreignHealer: String? = nil,
-        lastClean: Timestamp? = nil, healer: Gfid, time: Timestamp
+        unseen: [BlindSpot] = [], counters: HealCounters = HealCounters(), isPaused: Bool = false,
+        foreignHealer: String? = nil, lastClean: Timestamp? = nil, healer: Gfid, time: Timestamp
     ) {
+        self.unseen = unseen
         (self.volume, self.volumeID, self.state, self.writes, self.target) = (volume, volumeID, state, writes, target)
         (self.lag, self.lagLimit, self.backlog) = (lag, lagLimit, backlog)
         (self.rateBytesPerSecond, self.limitBytesPerSecond) = (rateBytesPerSecond, limitBytesPerSecond)

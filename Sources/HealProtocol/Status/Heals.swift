@@ -122,14 +122,20 @@ public struct BrickHealInfo: Equatable, Sendable {
     /// `host:/directory`.
     public var brick: String
     public var isConnected: Bool
+    /// Why its index is not read though it is connected: how many there are, nobody knows then.
+    public var blindSpot: BlindSpot?
     /// How many there are in all; `entries` may hold fewer.
     public var total: Int, splitBrain: Int, healing: Int
     public var entries: [Entry]
 
+    /// Whether the figures say anything.
+    public var isSeen: Bool { isConnected && blindSpot == nil }
+
     public init(
-        brick: String, isConnected: Bool, total: Int, splitBrain: Int = 0, healing: Int = 0, entries: [Entry] = []
+        brick: String, isConnected: Bool, blindSpot: BlindSpot? = nil, total: Int, splitBrain: Int = 0,
+        healing: Int = 0, entries: [Entry] = []
     ) {
-        (self.brick, self.isConnected, self.total) = (brick, isConnected, total)
+        (self.brick, self.isConnected, self.blindSpot, self.total) = (brick, isConnected, blindSpot, total)
         (self.splitBrain, self.healing, self.entries) = (splitBrain, healing, entries)
     }
 }

@@ -41,6 +41,6 @@ struct InfoCommand: ParsableCommand {
         } else {
             show(isSummary ? InfoText.summary(bricks) : InfoText.info(bricks))
         }
-        if bricks.contains(where: { !$0.isConnected }) { throw ExitCode.incomplete }
+        if bricks.contains(where: { !$0.isSeen }) { throw ExitCode.incomplete }
     }
 }

@@ -28,8 +28,12 @@ struct WaitCommand: ParsableCommand {
     func run() throws {
         let finder = try healctl.finder(), clock = SystemTimeSource(), start = clock.now()
         var survey = try finder.survey(volume), absent: MonotonicTime?
-        var hasLooked = until != .clean
+        var hasLooked = until != .clean, told: Set<BlindSpot> = []
         while true {
+            // It may wait long for what nobody mends.
+            for spot in survey.healers.flatMap(\.status.unseen) where told.insert(spot).inserted {
+                complain(printable("\(spot.place): \(spot.reason); to fix: \(spot.remedy)"))
+            }
             let holds =
                 survey.unreachable.isEmpty && !survey.healers.isEmpty
                 && survey.healers.allSatisfy { until.holds($0.status) }
@@ -59,7 +63,8 @@ struct WaitCommand: ParsableCommand {
 
     private func sentence(_ survey: HealerFinder.Survey) -> String {
         guard let worst = survey.healers.first?.status else { return "time ran out, and no healer answers any more" }
-        return "time ran out: " + StatusLine().line(worst, now: .now)
+        let unseen = worst.unseen.map { "; \($0.place): \($0.reason)" }.joined()
+        return "time ran out: " + StatusLine().line(worst, now: .now) + printable(unseen)
     }
 }
 

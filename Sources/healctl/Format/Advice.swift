@@ -45,6 +45,10 @@ struct Advice: Equatable {
                 "\(Units.count(count, "file")) \(count == 1 ? "has" : "have") no copy that is good for sure.",
                 "see healctl split-brain list, and decide which copy to keep"
             )
+        case .unknown where !status.unseen.isEmpty:
+            let first = status.unseen[0]
+            self.status = "whether all copies are equal cannot be told: \(first.place): \(first.reason)."
+            action = first.remedy + (status.unseen.count > 1 ? " (and see below)" : "")
         case .unknown:
             (self.status, action) = ("the healer has not looked at every copy yet.", "wait a moment, and ask again.")
         }

@@ -14,18 +14,18 @@ enum GlusterText {
                     entry.isSplitBrain ? " - Is in split-brain" : entry.isHealing ? " - Possibly undergoing heal" : " "
                 lines.append(name + mark)
             }
-            lines.append("Status: \(brick.isConnected ? "Connected" : "Transport endpoint is not connected")")
-            lines.append("Number of entries: \(brick.isConnected ? "\(brick.total)" : "-")\n")
+            lines.append("Status: \(brick.isSeen ? "Connected" : "Transport endpoint is not connected")")
+            lines.append("Number of entries: \(brick.isSeen ? "\(brick.total)" : "-")\n")
             return lines.joined(separator: "\n") + "\n"
         }.joined()
     }
 
     static func summary(_ bricks: [BrickHealInfo]) -> String {
         bricks.map { brick in
-            func count(_ count: Int) -> String { brick.isConnected ? "\(count)" : "-" }
+            func count(_ count: Int) -> String { brick.isSeen ? "\(count)" : "-" }
             return """
                 Brick \(printable(brick.brick))
-                Status: \(brick.isConnected ? "Connected" : "Transport endpoint is not connected")
+                Status: \(brick.isSeen ? "Connected" : "Transport endpoint is not connected")
                 Total Number of entries: \(count(brick.total))
                 Number of entries in heal pending: \(count(brick.total - brick.splitBrain - brick.healing))
                 Number of entries in split-brain: \(count(brick.splitBrain))
@@ -42,19 +42,24 @@ enum InfoText {
         var table = Table(indent: "", "BRICK", "STATE", "PENDING", "HEALING", "SPLIT")
         for brick in bricks {
             table.add(
-                printable(brick.brick), brick.isConnected ? "up" : "down",
-                brick.isConnected ? "\(brick.total)" : Units.none,
-                brick.isConnected ? "\(brick.healing)" : Units.none,
-                brick.isConnected ? "\(brick.splitBrain)" : Units.none)
+                printable(brick.brick), !brick.isConnected ? "down" : brick.isSeen ? "up" : "unknown",
+                brick.isSeen ? "\(brick.total)" : Units.none, brick.isSeen ? "\(brick.healing)" : Units.none,
+                brick.isSeen ? "\(brick.splitBrain)" : Units.none)
         }
         return table.lines
     }
 
     static func info(_ bricks: [BrickHealInfo]) -> [String] {
         bricks.flatMap { brick in
-            var lines = [
-                "\(printable(brick.brick))  \(brick.isConnected ? Units.count(brick.total, "pending file") : "cannot be reached")"
-            ]
+            let count =
+                if !brick.isConnected {
+                    "cannot be reached"
+                } else if let spot = brick.blindSpot {
+                    "unknown: \(spot.reason); to fix: \(spot.remedy)"
+                } else {
+                    Units.count(brick.total, "pending file")
+                }
+            var lines = ["\(printable(brick.brick))  \(printable(count))"]
             for entry in brick.entries {
                 let mark = entry.isSplitBrain ? "   split-brain" : entry.isHealing ? "   being healed" : ""
                 lines.append("  " + StatusText.name(entry.path, entry.gfid) + mark)

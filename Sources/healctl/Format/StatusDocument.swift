@@ -27,7 +27,8 @@ enum StatusDocument {
 enum StatusVerdict {
     /// `unreachable`: healers that did not answer.
     static func code(_ statuses: [HealStatus], unreachable: Int, isCheck: Bool) -> Int32 {
-        let isIncomplete = unreachable > 0 || statuses.contains { $0.copies.contains { $0.state == .down } }
+        let isIncomplete =
+            unreachable > 0 || statuses.contains { !$0.unseen.isEmpty || $0.copies.contains { $0.state == .down } }
         guard isCheck else { return isIncomplete ? 3 : 0 }
         if statuses.contains(where: needsSomebody) { return 2 }
         if isIncomplete || statuses.contains(where: { $0.state == .unknown }) { return 3 }

@@ -18,8 +18,8 @@ struct StatusText {
         {
             return [cleanLine(status, now: now)]
         }
-        return head(status, stale) + progress(status, now: now) + copies(status, now: now) + inWork(status)
-            + quarantine(status, now: now)
+        return head(status, stale) + unseen(status) + progress(status, now: now) + copies(status, now: now)
+            + inWork(status) + quarantine(status, now: now)
     }
 
     /// `volume vmstore  CLEAN  lag 0 s  last heal 09:41:13 (1.9 GiB, 6 s, range)`
@@ -50,14 +50,22 @@ struct StatusText {
         let advice = Advice(status)
         var lines = [
             "volume \(paint.bold(printable(status.volume)))   \(word)   \(copies), \(writes)",
-            "  status: \(advice.status)",
-            "  action: \(advice.action)",
+            "  status: \(printable(advice.status))",
+            "  action: \(printable(advice.action))",
         ]
         if status.isPaused, status.state != .behind {
             lines.append("  paused: nothing is healed until: healctl queue resume")
         }
         if let foreign = status.foreignHealer { lines.append("  note:   \(printable(foreign))") }
         return lines
+    }
+
+    /// All that the healer cannot see, unless the advice has said it.
+    private func unseen(_ status: HealStatus) -> [String] {
+        if status.state == .unknown, status.unseen.count == 1 { return [] }
+        return status.unseen.map { spot in
+            "  unseen: \(printable(spot.place)): \(printable(spot.reason)); to fix: \(printable(spot.remedy))"
+        }
     }
 
     private func progress(_ status: HealStatus, now: Timestamp) -> [String] {

@@ -81,6 +81,43 @@ import TranslatorTesting
         await running.end()
     }
 
+    @Test(arguments: [(Fop.opendir, FopError.io), (.getxattr, .noData), (.readdir, .accessDenied)])
+    func `a volume is not called clean while an index cannot be read`(fop: Fop, error: FopError) async throws {
+        // Goal: what is pending there and nobody told of is not seen; whoever waits and asks is told so.
+        let base = HealPipelineTests.base
+        let running = HealPipelineTests.Running(try await HealBench(content: [base, base]))
+        let bench = running.bench
+        #expect(await eventually { running.status.state == .clean })
+        for _ in 0..<2 {
+            bench.client.faulty(1).fail(fop, with: error)
+            // The next glance finds it, long before the next walk.
+            #expect(await running.passes(upTo: .seconds(6)) { running.status.state == .unknown })
+            let spot = try #require(running.status.unseen.first)
+            #expect(running.status.unseen.count == 1 && spot.kind == .index && !spot.remedy.isEmpty)
+            #expect(spot.place == "vol-client-1")
+            #expect(running.status.copies.map(\.state) == [.clean, .unknown])
+            #expect(await bench.pipeline.info(of: 1, entriesMax: 9).blindSpot == spot)
+            #expect(await bench.pipeline.info(of: 0, entriesMax: 9).isSeen)
+            bench.client.faulty(1).mend()
+            // What came meanwhile is walked for.
+            let walks = bench.client.faulty(0).callCount(of: .opendir)
+            #expect(await running.passes(upTo: .seconds(6)) { running.status.state == .clean })
+            #expect(bench.client.faulty(0).callCount(of: .opendir) > walks)
+        }
+        await running.end()
+    }
+
+    @Test func `whoever watches the volume can keep it from being called clean`() async throws {
+        let base = HealPipelineTests.base
+        let running = HealPipelineTests.Running(try await HealBench(content: [base, base]))
+        #expect(await eventually { running.status.state == .clean })
+        var surroundings = HealSurroundings(volume: "vol", volumeID: .root, healer: .root)
+        surroundings.unseen = [BlindSpot(.writer, "tcp://a:1", reason: "it is not heard", remedy: "bring it back")]
+        let status = running.bench.pipeline.status(surroundings)
+        #expect(status.state == .unknown && status.unseen == surroundings.unseen)
+        await running.end()
+    }
+
     @Test func `a volume is not called clean while a copy is away`() async throws {
         // Goal: what other clients write meanwhile, no record tells; the next look at the indices is minutes away.
         let base = HealPipelineTests.base

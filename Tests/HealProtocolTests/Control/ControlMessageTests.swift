@@ -15,6 +15,8 @@ import TranslatorCore
     static let quarantined = QuarantinedFile(
         gfid: file, path: "a", sinks: ["beta"], reason: "sink beta is full", attempts: 3, since: noon, nextTry: nil)
 
+    static let blind = BlindSpot(.index, "/bricks/b1", reason: "cannot be read: EIO", remedy: "look at its disk")
+
     static var status: HealStatus {
         var counters = HealCounters()
         counters.healedBytes = [.range: 5, .full: 1 << 40]
@@ -31,7 +33,8 @@ import TranslatorCore
                     lag: .milliseconds(1_800), rateBytesPerSecond: 325_058_560, pending: PendingFiles(data: 41),
                     lastClean: noon)
             ], active: [active], quarantine: [quarantined], history: [heal],
-            writers: [WriterStatus(writer: file, target: "alpha", fresh: .milliseconds(120))], counters: counters,
+            writers: [WriterStatus(writer: file, target: "alpha", fresh: .milliseconds(120))], unseen: [blind],
+            counters: counters,
             isPaused: true, foreignHealer: "glustershd heals here too", lastClean: noon, healer: Gfid(high: 3, low: 4),
             time: noon)
     }
@@ -47,7 +50,8 @@ import TranslatorCore
         .info([
             BrickHealInfo(
                 brick: "beta:/bricks/b1", isConnected: true, total: 3, splitBrain: 1, healing: 1,
-                entries: [.init(gfid: file, path: "a", isSplitBrain: true)])
+                entries: [.init(gfid: file, path: "a", isSplitBrain: true)]),
+            BrickHealInfo(brick: "/bricks/b2", isConnected: true, blindSpot: blind, total: 0),
         ]),
         .queue([QueuedFile(gfid: file, state: .waiting, method: nil, ranges: 2, bytes: 8192, since: noon)], total: 9),
         .splitBrains([

@@ -69,6 +69,16 @@ import TranslatorTesting
         #expect(unknown.err == "healctl: no healer runs for a volume \"other\"; there is: vmstore\n")
     }
 
+    @Test func `what the healer cannot see makes every answer an incomplete one`() async throws {
+        let healer = try Healer(Example.unseen)
+        defer { healer.stop() }
+        #expect(try await Run(["status", "--check"], healer).done().code == 3)
+        #expect(try await Run(["status"], healer).done().code == 3)
+        let wait = try await Run(["wait", "--timeout", "0.2s"], healer).done()
+        #expect(wait.code == 124)
+        #expect(wait.err.hasPrefix("healctl: /bricks/b: the index cannot be read: EIO; to fix: look at its disk\n"))
+    }
+
     @Test func `the JSON of status is one line that reads back`() async throws {
         let healer = try Healer(Example.healing)
         defer { healer.stop() }

@@ -89,6 +89,31 @@ import TranslatorCore
         #expect(!advice.action.isEmpty)
     }
 
+    @Test func `what the healer cannot see is said, with what to do`() {
+        var lines = StatusText().lines(Example.unseen, now: Example.noon)
+        #expect(
+            lines.prefix(3) == [
+                "volume vmstore   UNKNOWN   2 copies, no writer",
+                "  status: whether all copies are equal cannot be told: /bricks/b: the index cannot be read: EIO.",
+                "  action: look at its disk",
+            ])
+        #expect(!lines.contains { $0.contains("unseen") }, "it is said once")
+        var failed = Example.failed
+        failed.unseen = [Example.blind]
+        lines = StatusText().lines(failed, now: Example.noon)
+        #expect(lines.contains("  unseen: /bricks/b: the index cannot be read: EIO; to fix: look at its disk"))
+    }
+
+    @Test func `a brick whose index cannot be read has no figures`() {
+        let brick = BrickHealInfo(brick: "/bricks/b", isConnected: true, blindSpot: Example.blind, total: 0)
+        #expect(
+            InfoText.info([brick]) == [
+                "/bricks/b  unknown: the index cannot be read: EIO; to fix: look at its disk"
+            ])
+        #expect(InfoText.summary([brick]).last == "/bricks/b  unknown  –        –        –")
+        #expect(GlusterText.info([brick]).contains("Number of entries: -\n"))
+    }
+
     @Test func `the line for a tick can be searched`() {
         #expect(
             StatusLine().line(Example.healing, now: Example.noon)
