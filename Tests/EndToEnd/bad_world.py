@@ -334,10 +334,40 @@ def a_volume_that_became_one_it_cannot_serve(release):
         world.healed_and_equal()
 
 
+def a_volume_whose_parts_were_renamed(release):
+    world = World(release)
+    yield world
+    world.start()
+    world.write("file", MIB, 1)
+    world.healed_and_equal()
+    world.testbed.kill_healer()
+    world.write("file", 4096, 2)
+    subprocess.run(["umount", world.testbed.mount_point], check=True)
+    world.testbed.mount_process.wait()
+    marks = world.testbed.pending()
+    expect(marks, "nothing is pending")
+    with open(world.testbed.volfile) as file:
+        text = file.read()
+    with open(world.testbed.volfile, "w") as file:
+        file.write(text.replace("demo-", "new-"))
+    world.testbed.start_healer()
+    wait_until("the old mark to be told", lambda: world.testbed.status()["volumes"][0]["state"] == "failed", 20, 0.1)
+    told = world.testbed.healctl("status").stdout
+    expect("trusted.afr.demo-client-1" in told and "setfattr -x" in told, "status says %s" % told)
+    expect("trusted.afr.demo-client-1" in world.testbed.healctl("info").stdout, "info does not tell the old mark")
+    expect(world.testbed.healctl("wait", "--until", "clean", "--timeout", "1s").returncode == 124, "the volume is called clean")
+    expect(world.testbed.pending() == marks, "marks were changed: %s" % world.testbed.pending())
+    world.testbed.kill_healer()
+    with open(world.testbed.volfile, "w") as file:
+        file.write(text)
+    world.start()
+    world.healed_and_equal()
+
+
 CASES = (a_full_target_brick, a_full_sink_brick, a_journal_with_a_damaged_header, a_journal_with_damaged_records,
          garbage_on_every_socket, a_second_healer, a_brick_whose_file_system_is_not_mounted,
          an_index_that_cannot_be_read, a_graph_without_an_index,
-         a_volume_that_became_one_it_cannot_serve)
+         a_volume_that_became_one_it_cannot_serve, a_volume_whose_parts_were_renamed)
 
 
 def main():

@@ -17,6 +17,8 @@ public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
     case sourceFailed(Gfid, source: String, FopError)
     case inspectionFailed(Gfid, replica: String, FopError)
     case xattrUnreadable(Gfid, replica: String, String)
+    /// Counts that are of no replica of the volume, by replica.
+    case unknownMarks(Gfid, [String: [String]])
     case clearingFailed(Gfid, replica: String, FopError)
 
     public var description: String {
@@ -40,6 +42,8 @@ public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
             "gfid \(gfid): cannot be inspected on \(replica): \(cause). It is tried again"
         case .xattrUnreadable(let gfid, let replica, let what):
             "gfid \(gfid): a trusted.afr xattr on \(replica) is not what it should be: \(what)"
+        case .unknownMarks(let gfid, let marks):
+            "gfid \(gfid): \(marks.sorted { $0.key < $1.key }.map { "\($0.value.joined(separator: " and ")) on \($0.key)" }.joined(separator: ", ")) counts what a copy missed that this volume does not name: were its volumes renamed, or a replica taken away? Nothing of it is healed. Give the volumes their old names until it is; or compare the copies, and take the mark off on the brick: setfattr -x NAME FILE"
         case .clearingFailed(let gfid, let replica, let cause):
             "gfid \(gfid): copied, but \(replica) did not take the marks off: \(cause). It is healed again"
         }
@@ -55,6 +59,7 @@ public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
         case .sinksFailed: "sink"
         case .sourceFailed: "source"
         case .inspectionFailed, .xattrUnreadable: "inspection"
+        case .unknownMarks: "unknown-marks"
         case .clearingFailed: "clearing"
         }
     }

@@ -26,10 +26,13 @@ struct HealInspector: Sendable {
     func lookFirst() async -> Finding {
         let known = replicas.environment.inodes.find(gfid)
         let inode = known ?? Inode(gfid: gfid, type: .unknown)
-        let asked = Dictionary(
+        var asked = Dictionary(
             uniqueKeysWithValues: (replicas.countKeys + replicas.bypassKeys).map { ($0, XdataValue.int(0)) })
+        // The names that we know are not all that there can be.
+        asked[XdataKey.listXattr] = .int(1)
+        let question = asked
         let answers = await replicas.wind(Array(replicas.all)) { subvolume throws(FopError) in
-            try await subvolume.lookup(LookupRequest(.inode(inode), xdata: asked), in: .healer())
+            try await subvolume.lookup(LookupRequest(.inode(inode), xdata: question), in: .healer())
         }
         var replies: [LookupReply] = []
         var missing: [Int] = []
@@ -44,6 +47,8 @@ struct HealInspector: Sendable {
         if replies.isEmpty { return .gone }
         guard missing.isEmpty else { return .failed(.missing(gfid, on: missing.map { replicas.names[$0] })) }
         guard Set(replies.map(\.iatt.type)).count == 1 else { return .failed(.typesDiffer(gfid)) }
+        let unknown = unknownMarks(replies)
+        guard unknown.isEmpty else { return .failed(.unknownMarks(gfid, unknown)) }
         do throws(HealError) {
             let matrix = try matrix { replies[$0].xdata[$1]?.bytes }
             let type = replies[0].iatt.type
@@ -57,6 +62,17 @@ struct HealInspector: Sendable {
         } catch {
             return .failed(error)
         }
+    }
+
+    /// By replica. Where there are any, the counts that are known are not all, and what they say is not believed.
+    private func unknownMarks(_ replies: [LookupReply]) -> [String: [String]] {
+        var unknown: [String: [String]] = [:]
+        for (replica, reply) in replies.enumerated() {
+            let xattrs = reply.xdata.lazy.compactMap { name, value in value.bytes.map { (key: name, value: $0) } }
+            let names = UnknownMarks.names(in: xattrs) { replicas.pendingKeys.contains($0) }
+            if !names.isEmpty { unknown[replicas.names[replica]] = names }
+        }
+        return unknown
     }
 
     private func matrix(_ xattr: (Int, String) -> [UInt8]?) throws(HealError) -> PendingMatrix {

@@ -91,15 +91,16 @@ extension HealPipeline {
             guard error != .notConnected else { return BrickHealInfo(brick: brick, isConnected: false, total: 0) }
             blindSpot = self.blindSpot(replica, error)
         }
-        let (splitBrain, active) = state.withLock { state in
-            (Set(state.quarantine.entries.filter { $0.value.error.isSplitBrain }.keys), Set(state.ledger.active.keys))
+        let (failures, active) = state.withLock { state in
+            (state.quarantine.entries.mapValues(\.error), Set(state.ledger.active.keys))
         }
+        let splitBrain = Set(failures.filter(\.value.isSplitBrain).keys)
         var entries: [BrickHealInfo.Entry] = []
         for gfid in found.sorted().prefix(entriesMax) {
             entries.append(
                 BrickHealInfo.Entry(
                     gfid: gfid, path: await path(of: gfid), isSplitBrain: splitBrain.contains(gfid),
-                    isHealing: active.contains(gfid)))
+                    isHealing: active.contains(gfid), failure: failures[gfid]?.description))
         }
         return BrickHealInfo(
             brick: brick, isConnected: true, blindSpot: blindSpot, total: found.count,

@@ -96,14 +96,15 @@ extension BrickHealInfo.Entry: JSONExchangeable {
     var json: JSONText {
         .object([
             ("gfid", .gfid(gfid)), ("path", .optional(path) { .text($0) }), ("split_brain", .flag(isSplitBrain)),
-            ("healing", .flag(isHealing)),
+            ("healing", .flag(isHealing)), ("failure", .optional(failure) { .text($0) }),
         ])
     }
     init(json: JSONText) throws(CodecError) {
         let object = try JSONObject(json, "entry")
         self.init(
             gfid: try object.gfid("gfid"), path: try object.textIfAny("path"),
-            isSplitBrain: try object.flag("split_brain"), isHealing: try object.flag("healing"))
+            isSplitBrain: try object.flag("split_brain"), isHealing: try object.flag("healing"),
+            failure: try object.textIfAny("failure"))
     }
 }
 

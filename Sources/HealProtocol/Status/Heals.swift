@@ -114,8 +114,13 @@ public struct BrickHealInfo: Equatable, Sendable {
         public var gfid: Gfid
         public var path: String?
         public var isSplitBrain: Bool, isHealing: Bool
-        public init(gfid: Gfid, path: String? = nil, isSplitBrain: Bool = false, isHealing: Bool = false) {
+        /// Why its last heal failed; nil where none did.
+        public var failure: String?
+        public init(
+            gfid: Gfid, path: String? = nil, isSplitBrain: Bool = false, isHealing: Bool = false, failure: String? = nil
+        ) {
             (self.gfid, self.path, self.isSplitBrain, self.isHealing) = (gfid, path, isSplitBrain, isHealing)
+            self.failure = failure
         }
     }
 

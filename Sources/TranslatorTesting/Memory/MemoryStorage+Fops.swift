@@ -20,6 +20,7 @@ extension MemoryStorage {
     private func answers(to asked: Xdata, _ file: MemoryFile, _ state: MemoryBrick.State) -> Xdata {
         var answers: Xdata = [:]
         for name in asked.keys { file.xattrs[name].map { answers[name] = .bytes($0) } }
+        if asked[XdataKey.listXattr] != nil { for (name, value) in file.xattrs { answers[name] = .bytes(value) } }
         if let domain = asked[XdataKey.inodelkDomainCount]?.string {
             answers[XdataKey.inodelkCount] = .int(Int64(state.locks.granted(file.iatt.gfid, domain).count))
         }

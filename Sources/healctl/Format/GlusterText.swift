@@ -63,6 +63,7 @@ enum InfoText {
             for entry in brick.entries {
                 let mark = entry.isSplitBrain ? "   split-brain" : entry.isHealing ? "   being healed" : ""
                 lines.append("  " + StatusText.name(entry.path, entry.gfid) + mark)
+                if let failure = entry.failure { lines.append("      not healed: " + printable(failure)) }
             }
             if brick.entries.count < brick.total {
                 lines.append("  and \(brick.total - brick.entries.count) more: --all")

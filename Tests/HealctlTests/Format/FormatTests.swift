@@ -114,6 +114,12 @@ import TranslatorCore
         #expect(GlusterText.info([brick]).contains("Number of entries: -\n"))
     }
 
+    @Test func `a pending file says why its heal failed`() {
+        let entry = BrickHealInfo.Entry(gfid: Example.file, path: "a", failure: "it has marks that nobody knows")
+        let brick = BrickHealInfo(brick: "/bricks/b", isConnected: true, total: 1, entries: [entry])
+        #expect(InfoText.info([brick]).last == "      not healed: it has marks that nobody knows")
+    }
+
     @Test func `the line for a tick can be searched`() {
         #expect(
             StatusLine().line(Example.healing, now: Example.noon)

@@ -63,6 +63,11 @@ final class IndexFolder: Sendable {
         try link(kind, Array("\(directory(kind))/\(gfid)".utf8), parent: directory(kind))
     }
 
+    func contains(_ gfid: Gfid, in kind: IndexKind) -> Bool {
+        var status = Glibc.stat()
+        return lstat("\(directory(kind))/\(gfid)", &status) == 0
+    }
+
     func remove(_ gfid: Gfid, from kind: IndexKind) throws(FopError) {
         if unlink("\(directory(kind))/\(gfid)") != 0, errno != ENOENT { throw .last }
     }

@@ -1,5 +1,6 @@
 import CPosix
 import Glibc
+import ReplicaState
 import TranslatorCore
 
 /// XATTROP with its index entries.
@@ -40,11 +41,21 @@ extension IndexTranslator {
         }
         // The reply to a replacement has the old values.
         let now = request.operation == .getAndSet ? request.values : reply.values
-        if pending.areZero(now) == true { try folder.remove(gfid, from: .xattrop) }
+        if pending.areZero(now) == true { try await removeEntry(of: request.target, in: frame) }
         if dirty.areZero(now) == true { try folder.remove(gfid, from: .dirty) }
         if let name = note.deleted { try folder.removeChange(name, in: gfid) }
         if note.purges, entryCountsAreZero(now) { try folder.removeChanges(in: gfid) }
         return reply
+    }
+
+    /// The counts that were named are zero; others may not be: a file that has any stays listed, or nobody would ever
+    /// hear of them. Looked at only where there is an entry.
+    private func removeEntry(of target: FopTarget, in frame: Frame) async throws(FopError) {
+        let gfid = target.inode.gfid
+        guard folder.contains(gfid, in: .xattrop) else { return }
+        let xattrs = try await subvolume.getxattr(GetxattrRequest(target, name: nil), in: frame).xattrs
+        guard UnknownMarks.names(in: xattrs, isKnown: pending.matches).isEmpty else { return }
+        try folder.remove(gfid, from: .xattrop)
     }
 
     /// Entry counts are the third of three (gluster-disk-format.md §2).

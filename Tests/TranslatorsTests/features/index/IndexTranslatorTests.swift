@@ -46,6 +46,30 @@ struct IndexTranslatorTests {
         #expect(try await brick.list(.xattrop) == [])
     }
 
+    @Test(arguments: [
+        ("trusted.afr.old-client-1", PendingCounts(data: 65_536).xattr, true),
+        ("trusted.afr.old-client-1", PendingCounts.zero.xattr, false),
+        ("trusted.afr.bypass.old-client-1", BypassCounts(opened: 3, healed: 2).xattr, true),
+        ("trusted.afr.bypass.old-client-1", BypassCounts(opened: 3, healed: 3).xattr, false),
+        ("trusted.afr.bypass.vol-client-1", BypassCounts(opened: 3, healed: 2).xattr, false),
+        ("trusted.afr.dirty", PendingCounts(data: 1).xattr, false), ("user.old-client-1", [1], false),
+    ])
+    func `a file stays listed while it has counts that are of no replica`(
+        name: String, value: [UInt8], stays: Bool
+    ) async throws {
+        // Goal: the marks of a volume that was renamed are never forgotten because those of today are zero.
+        let brick = try await IndexedBrick()
+        let file = try await brick.makeFile()
+        try await brick.xattrop(file, .zero, epoch)
+        _ = try await brick.top.setxattr(SetxattrRequest(.inode(file), xattrs: [name: value]), in: brick.frame)
+        try await brick.xattrop(file, .zero, epoch.negated)
+        try await brick.xattrop(file, .zero, .zero)
+        #expect(try await brick.list(.xattrop).isEmpty == !stays)
+        _ = try await brick.top.removexattr(RemovexattrRequest(.inode(file), names: [name]), in: brick.frame)
+        try await brick.xattrop(file, .zero, .zero)
+        #expect(try await brick.list(.xattrop) == [])
+    }
+
     @Test func `the counts of bypass neither list a file nor keep it listed`() async throws {
         let brick = try await IndexedBrick()
         let file = try await brick.makeFile()
