@@ -300,10 +300,12 @@ public final class HealPipeline: Sendable {
         }
     }
 
-    /// A file that was deleted while it waits for its next try is done, and no failure any more. A few are looked at
-    /// each time, so that thousands cost no more.
+    /// A file that was deleted while it waits for its next try, after a failure or for the end of an epoch, is done: no
+    /// news of it come any more. A few are looked at each time, so that thousands cost no more.
     private func releaseGone() async {
-        for gfid in state.withLock({ $0.quarantine.takeTurn(16) }) {
+        guard replicas.watch.allAreUp else { return }
+        let now = time.now()
+        for gfid in state.withLock({ $0.schedule.takeTurn(16, putOffFor: .seconds(1), at: now) }) {
             guard case .gone = await HealInspector(replicas: replicas, gfid: gfid).lookFirst() else { continue }
             // Its heal finds nothing, and cleans up.
             if state.withLock({ $0.schedule.retry(gfid) }) { healsWake.signal() }

@@ -434,6 +434,25 @@ import TranslatorTesting
         await running.end()
     }
 
+    @Test func `a file that is deleted while its epoch is awaited is done within seconds, and no index keeps it`()
+        async throws
+    {
+        // Goal: nobody will ever tell of it again. Method: an epoch without a close, of a writer that lives.
+        var settings = HealSettings()
+        (settings.retryMin, settings.retryMax) = (.seconds(3000), .seconds(6000))
+        let running = Running(try await HealBench(settings: settings, content: [Self.base, Self.base]))
+        let bench = running.bench
+        bench.write([1], at: 0, bench.openEpoch())
+        bench.pipeline.mayBeBehind([bench.file])
+        #expect(await soon { bench.pipeline.queue().first?.note.hasPrefix("waits for the end of an epoch") == true })
+        bench.replicas.bricks.forEach { $0.remove(bench.file) }
+        let deleted = bench.clock.now()
+        #expect(await running.passes { running.status.state == .clean })
+        #expect(bench.clock.now() - deleted < .seconds(60))
+        #expect(await soon { bench.replicas.bricks.allSatisfy { $0.indexed.isEmpty } }, "its name stays in the index")
+        await running.end()
+    }
+
     @Test func `counts that this engine leaves alone keep a volume from being clean, and their end is seen soon`()
         async throws
     {

@@ -56,6 +56,8 @@ struct HealSchedule: Sendable {
     private var due = DueTimes()
     /// Healed just now: news of these waits until then, see `finished`.
     private var rests: [Gfid: MonotonicTime] = [:]
+    /// The last whose turn it was, see `takeTurn`.
+    private var turn: Gfid?
     /// Something was left to a crawl since the last one began.
     private(set) var hasOverflowed = false
 
@@ -181,6 +183,15 @@ struct HealSchedule: Sendable {
         guard putOff.removeValue(forKey: gfid) != nil else { return false }
         append(gfid, .promoted)
         return true
+    }
+    /// The next `count` of those that are put off for longer than `pause` from now, round and round.
+    mutating func takeTurn(_ count: Int, putOffFor pause: Duration, at now: MonotonicTime) -> [Gfid] {
+        let all = putOff.filter { $0.value.until - now > pause }.keys.sorted()
+        guard all.count > count else { return all }
+        let first = turn.flatMap { last in all.firstIndex { $0 > last } } ?? 0
+        let taken = (0..<count).map { all[(first + $0) % all.count] }
+        turn = taken.last
+        return taken
     }
     /// Everything that was put off has its turn now: a replica came back.
     mutating func retryAll(_ isMeant: (Gfid) -> Bool = { _ in true }) {

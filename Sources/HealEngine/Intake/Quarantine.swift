@@ -15,8 +15,6 @@ struct Quarantine: Sendable {
 
     private(set) var entries: [Gfid: Entry] = [:]
     let retryMin: Duration, retryMax: Duration
-    /// Whose turn was last.
-    private var turn: Gfid?
 
     init(retryMin: Duration, retryMax: Duration) {
         precondition(retryMin > .zero && retryMin <= retryMax)
@@ -33,16 +31,6 @@ struct Quarantine: Sendable {
                 nextTry: wall.later(by: pause))
         }
         return pause
-    }
-
-    /// The next `count` of them, round and round.
-    mutating func takeTurn(_ count: Int) -> [Gfid] {
-        guard entries.count > count else { return entries.keys.sorted() }
-        let all = entries.keys.sorted()
-        let first = turn.flatMap { last in all.firstIndex { $0 > last } } ?? 0
-        let taken = (0..<count).map { all[(first + $0) % all.count] }
-        turn = taken.last
-        return taken
     }
 
     /// It was healed, is gone, or waits for something else.
