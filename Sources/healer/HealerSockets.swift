@@ -114,7 +114,15 @@ struct ControlReception: Sendable {
         let counters = subscriber.counters
         (surroundings.recordsLost, surroundings.recordGaps) = (counters.lost, counters.gaps)
         surroundings.recordsRefused = counters.refused
-        surroundings.unseen = [outdated.blindSpot].compactMap(\.self)
+        surroundings.unseen =
+            [outdated.blindSpot].compactMap(\.self)
+            + subscriber.unheard.map { address in
+                BlindSpot(
+                    .writer, "\(address)", reason: "nothing is heard of the writer there",
+                    remedy:
+                        "see that its host, its mount's option listen and the keys are right; where no mount is any more, take its line out of --writers"
+                )
+            }
         return surroundings
     }
 

@@ -20,15 +20,21 @@ public final class HealerPublisher: Sendable {
 
     /// Binds `<healer id>.confirm` in the runtime directory, and connects to writers on other hosts. Throws when it is
     /// in use.
-    public init(directory: RuntimeDirectory, healer: Gfid, remotes: [WriterLink] = []) throws(TransportError) {
+    /// `patience`: after which a connection to a writer that does not listen is begun anew.
+    public init(
+        directory: RuntimeDirectory, healer: Gfid, remotes: [WriterLink] = [], patience: Duration = .seconds(3)
+    ) throws(TransportError) {
         volume = directory.volume
         try directory.create()
         // XPUB, because it greets: then a listener knows that it will miss nothing from now on.
         let socket = ZMQSocket(.xpub, messageBytesMax: 1_024, queueMax: Self.queueMax)
         socket.set(ZMQ_XPUB_WELCOME_MSG, bytes: HealerTopic.events(of: directory.volume))
         try socket.bind(directory.endpoint(healer, .confirm))
-        for remote in remotes { try socket.connect(remote.address.confirmations, security: remote.security) }
-        thread.withLock { $0 = ServiceThread(name: "confirm") { [self] in run(socket) } }
+        let clock = SystemTimeSource()
+        var mouths: [RemoteMouth] = []
+        for link in remotes { mouths.append(try RemoteMouth(link, patience: patience, now: clock.now())) }
+        let remote = mouths
+        thread.withLock { $0 = ServiceThread(name: "confirm") { [self] in run(socket, remote, clock) } }
     }
 
     public func confirm(_ confirmation: HealConfirmation) { send(confirmation.encoded) }
@@ -42,20 +48,26 @@ public final class HealerPublisher: Sendable {
         if wasEmpty { wakeup.signal() }
     }
 
-    private func run(_ socket: ZMQSocket) {
+    private func run(_ socket: ZMQSocket, _ remotes: [RemoteMouth], _ clock: SystemTimeSource) {
+        let pause = remotes.map(\.patience).min()
         while true {
             // Who subscribed is of no interest, but must be looked at before sending, or it does not count yet.
             while socket.receive({ _ in }) != nil {}
+            for remote in remotes { remote.look(at: clock.now()) }
             let (messages, isClosed) = state.withLock { state in
                 defer { state.queue = [] }
                 return (state.queue, state.isClosed)
             }
-            for message in messages { socket.send(message) }
+            for message in messages {
+                socket.send(message)
+                for remote in remotes { remote.socket.send(message) }
+            }
             if isClosed { break }
-            ZMQPoll.wait(sockets: [socket], descriptors: [wakeup.descriptor], timeout: nil)
+            ZMQPoll.wait(
+                sockets: [socket] + remotes.map(\.socket), descriptors: [wakeup.descriptor], timeout: pause)
             wakeup.drain()
         }
-        socket.close(lingering: .milliseconds(500))
+        for each in [socket] + remotes.map(\.socket) { each.close(lingering: .milliseconds(500)) }
     }
 
     /// Nothing is published any more. What is queued is still sent, for half a second.

@@ -32,7 +32,9 @@ final class RecordEar: @unchecked Sendable {
     private let owner: RecordSubscriber
     private let watch: DirectoryWatch
     private let local: ZMQSocket
-    private let remotes: [ZMQSocket]
+    private let remotes: [RemoteEar]
+    /// Of which the log was told that nothing is heard.
+    private var missed: Set<WriterAddress> = []
     private let clock = SystemTimeSource()
     private let replays: ReplayClient
     private var connected: Set<Gfid> = []
@@ -45,11 +47,10 @@ final class RecordEar: @unchecked Sendable {
     init(_ owner: RecordSubscriber, watch: DirectoryWatch) throws(TransportError) {
         (self.owner, self.watch) = (owner, watch)
         local = Self.makeSocket(owner)
-        var remotes: [ZMQSocket] = []
-        for remote in owner.options.remotes {
-            let socket = Self.makeSocket(owner)
-            try socket.connect(remote.address.records, security: remote.security)
-            remotes.append(socket)
+        var remotes: [RemoteEar] = []
+        for link in owner.options.remotes {
+            remotes.append(
+                try RemoteEar(link, silence: owner.options.silence, now: clock.now()) { Self.makeSocket(owner) })
         }
         self.remotes = remotes
         replays = ReplayClient(timeout: owner.options.replayTimeout)
@@ -81,21 +82,22 @@ final class RecordEar: @unchecked Sendable {
                 lookAt = now + .seconds(1)
             }
             ZMQPoll.wait(
-                sockets: [local] + remotes + replays.sockets,
+                sockets: [local] + remotes.map(\.socket) + replays.sockets,
                 descriptors: [watch.descriptor, owner.wakeup.descriptor],
-                timeout: replays.isBusy ? .milliseconds(50) : .seconds(1))
+                timeout: replays.isBusy ? .milliseconds(50) : min(.seconds(1), owner.options.silence))
             owner.wakeup.drain()
             while hear(local, remote: nil) {}
-            for (position, socket) in remotes.enumerated() { while hear(socket, remote: position) {} }
+            for (position, ear) in remotes.enumerated() { while hear(ear.socket, remote: position) {} }
             takeWishes()
             replays.receive(now: clock.now())
             noticeSilence()
+            renewDeafEars()
             publishState()
         }
         replays.close()
         takeWishes()
         local.close()
-        for socket in remotes { socket.close() }
+        for ear in remotes { ear.socket.close() }
     }
 
     /// Connects to writers that came, and lets go of those that went.
@@ -139,6 +141,7 @@ final class RecordEar: @unchecked Sendable {
     }
 
     private func take(_ record: WriteRecord, remote: Int?, _ now: MonotonicTime) {
+        if let remote { remotes[remote].heardSomething(at: now) }
         guard let writer = writer(record.writer, now) else {
             if record.isPublished { batch.append(record) }
             return
@@ -249,9 +252,32 @@ final class RecordEar: @unchecked Sendable {
         }
     }
 
+    private func renewDeafEars() {
+        let now = clock.now()
+        for ear in remotes where ear.renewIfDeaf(at: now) {
+            let address = ear.link.address
+            guard !isHeard(address, now), missed.insert(address).inserted else { continue }
+            owner.log.write(.warning, volume: "records") {
+                "nothing is heard of a writer at \(address): the connection is begun anew, and again until something is"
+            }
+        }
+        for address in missed where isHeard(address, now) {
+            missed.remove(address)
+            owner.log.write(.info, volume: "records") { "the writer at \(address) is heard" }
+        }
+    }
+
+    /// A writer has an ear for each key that it may have by now.
+    private func isHeard(_ address: WriterAddress, _ now: MonotonicTime) -> Bool {
+        remotes.contains { $0.link.address == address && $0.hears(at: now) }
+    }
+
     private func publishState() {
+        let now = clock.now()
+        let deaf = Set(remotes.filter { $0.isDeaf(at: now) && !isHeard($0.link.address, now) }.map(\.link.address))
         owner.state.withLock { state in
             state.counters = counters
+            state.unheard = deaf
             state.heard = writers.filter { !$0.value.isSilent }.mapValues(\.heard)
         }
     }

@@ -53,6 +53,7 @@ public final class RecordSubscriber: Sendable {
         var wishes: [Wish] = []
         var heard: [Gfid: MonotonicTime] = [:]
         var counters = Counters()
+        var unheard: Set<WriterAddress> = []
         var isClosed = false
     }
 
@@ -72,6 +73,7 @@ public final class RecordSubscriber: Sendable {
         (volume, self.directory, self.options, self.log, self.onEvent) = (
             directory.volume, directory, options, log, onEvent
         )
+        state.withLock { $0.unheard = Set(options.remotes.map(\.address)) }
         try directory.create()
         directory.removeStaleSockets()
         let ear = try RecordEar(self, watch: DirectoryWatch(directory.path))
@@ -86,6 +88,12 @@ public final class RecordSubscriber: Sendable {
     }
 
     public var counters: Counters { state.withLock { $0.counters } }
+
+    /// Writers on other hosts of whom nothing is heard, though one may live: addresses at which nobody listens are not
+    /// among them.
+    public var unheard: [WriterAddress] {
+        state.withLock { $0.unheard }.sorted { $0.description < $1.description }
+    }
 
     /// When each writer that is not silent was last heard.
     public var writers: [Gfid: MonotonicTime] { state.withLock { $0.heard } }

@@ -54,10 +54,14 @@ final class ReplayClient {
                 question.answer(reply)
             }
         }
-        for (number, question) in questions where question.deadline <= now {
-            questions[number] = nil
-            question.answer(nil)
+        let late = questions.filter { $0.value.deadline <= now }
+        for number in late.keys { questions[number] = nil }
+        // A connection that met another program once is dead for good, and says nothing of it: the next question has a
+        // new one.
+        for writer in Set(late.values.map(\.writer)) where !questions.values.contains(where: { $0.writer == writer }) {
+            forget(writer)
         }
+        for question in late.values { question.answer(nil) }
     }
 
     /// The writer has gone.

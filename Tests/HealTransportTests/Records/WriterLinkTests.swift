@@ -125,6 +125,108 @@ import TranslatorTesting
         #expect(nothing.now.appeared.isEmpty)
     }
 
+    @Test(arguments: Imposter.speeches.indices)
+    func `a writer whose port another program held is heard and told again`(speech: Int) async throws {
+        // Goal: what a connection met once does not make a healer deaf, nor dumb, for ever; and it knows that it is.
+        // Method: strangers at all three ports; when they have gone, the writer comes.
+        let scene = try TransportScene(), address = try freeAddress()
+        let words = Imposter.speeches[speech]
+        let strangers = try (0..<3).map { try #require(Imposter(port: address.port + $0, saying: words)) }
+        var options = RecordSubscriber.Options()
+        options.remotes = [WriterLink(address, security: .none)]
+        options.silence = .milliseconds(300)
+        let heard = Heard(), log = LogLines()
+        let elsewhere = try TransportScene()
+        let subscriber = try RecordSubscriber(directory: elsewhere.directory, options: options, log: log.log) {
+            heard.take($0)
+        }
+        let healer = try HealerPublisher(
+            directory: elsewhere.directory, healer: .random(), remotes: options.remotes, patience: options.silence)
+        defer { (subscriber.close(), healer.close()) }
+        #expect(subscriber.unheard == [address], "nothing was heard so far")
+        #expect(
+            await eventually {
+                // More than once: sockets, and the question whether anybody listens at all.
+                strangers[0].accepted.load(ordering: .relaxed) > 2 && strangers[2].accepted.load(ordering: .relaxed) > 0
+            })
+        #expect(subscriber.unheard == [address] && heard.now.appeared.isEmpty)
+        #expect(await eventually { strangers.allSatisfy { $0.stop() } })
+
+        var publishing = TransportScene.fastOptions
+        publishing.link = options.remotes[0]
+        let confirmed = Mutex<Set<Int32>>([])
+        let identity = try scene.identity()
+        let publisher = try RecordPublisher(
+            identity: identity, journal: nil, directory: scene.directory, options: publishing
+        ) { confirmation in confirmed.withLock { _ = $0.insert(confirmation.generation) } }
+        defer { publisher.close() }
+        #expect(await eventually(within: .seconds(20)) { heard.now.appeared == [identity.writer] })
+        #expect(await eventually { subscriber.unheard.isEmpty })
+        #expect(
+            await eventually(within: .seconds(20)) {
+                healer.confirm(scene.confirmation(a, 7))
+                return confirmed.withLock { $0 == [7] }
+            })
+        #expect(await eventually { log.all.contains { $0.contains("the writer at \(address) is heard") } })
+        #expect(log.all.contains { $0.contains("nothing is heard of a writer at \(address)") })
+    }
+
+    @Test func `where nobody listens no writer is missed; where one was asked in vain, it is asked anew`() async throws
+    {
+        let scene = try TransportScene(), address = try freeAddress()
+        var options = RecordSubscriber.Options()
+        options.remotes = [WriterLink(address, security: .none)]
+        (options.silence, options.replayTimeout) = (.milliseconds(300), .milliseconds(200))
+        let elsewhere = try TransportScene(), heard = Heard()
+        let subscriber = try RecordSubscriber(directory: elsewhere.directory, options: options) { heard.take($0) }
+        defer { subscriber.close() }
+        #expect(subscriber.unheard == [address])
+        #expect(await eventually { subscriber.unheard.isEmpty })
+
+        // Its records are heard, and a stranger answers for it.
+        let identity = try scene.identity()
+        let stream = ZMQSocket(.pub, messageBytesMax: 1 << 20)
+        try stream.bind(address.records)
+        let stranger = try #require(Imposter(port: address.port + 1, saying: Imposter.speeches[4]))
+        let beat = WriteRecord(
+            volume: scene.volume, replicaSet: 0, target: 1, writer: identity.writer, boot: identity.boot, gfid: .none,
+            generation: 0, sequence: 0, kind: .heartbeat(sequences: [UInt64](repeating: 0, count: 256)))
+        #expect(
+            await eventually {
+                stream.send(beat.encoded)
+                return !heard.now.appeared.isEmpty
+            })
+        #expect(await subscriber.replay(a, of: identity.writer) == nil)
+        #expect(stranger.accepted.load(ordering: .relaxed) > 0)
+        #expect(await eventually { stranger.stop() })
+        stream.close()
+
+        var publishing = TransportScene.fastOptions
+        publishing.link = options.remotes[0]
+        // The stream's port is free only when libzmq has let go of it.
+        let publisher = try await eventuallyMade {
+            try RecordPublisher(identity: identity, journal: nil, directory: scene.directory, options: publishing) {
+                _ in
+            }
+        }
+        defer { publisher.close() }
+        let sequence = publisher.writeBegins(a, generation: 1, offset: 0, bytes: 1)
+        publisher.writeEnded(a, generation: 1, sequence: sequence, offset: 0, bytes: 1)
+        #expect(
+            await eventually(within: .seconds(20)) {
+                await subscriber.replay(a, of: identity.writer)?.map(\.sequence) == [sequence]
+            })
+    }
+
+    private func eventuallyMade<Made>(_ make: () throws -> Made) async throws -> Made {
+        var made: Made?
+        _ = await eventually {
+            made = try? make()
+            return made != nil
+        }
+        return try #require(made)
+    }
+
     @Test func `what operators get wrong is told with file and line`() throws {
         let hosts = try Hosts(try freeAddress())
         let path = hosts.healer.scratch.appending("file"), key = hosts.healer.scratch.appending("key")
