@@ -15,6 +15,7 @@ public final class RecordingTranslator: EveryFop {
         public let gfid: Gfid?
         /// As a trace shows them.
         public let arguments: String
+        public let caller: Caller
         public let lockOwner: LockOwner
         public let xdata: Xdata
         public let ended: Ending?
@@ -61,7 +62,8 @@ public final class RecordingTranslator: EveryFop {
             $0.append(
                 Step(
                     number: UniqueNumber.next(), volume: name, fop: fop, gfid: request.subject?.gfid,
-                    arguments: request.arguments, lockOwner: frame.lockOwner, xdata: request.xdata, ended: ended))
+                    arguments: request.arguments, caller: frame.caller, lockOwner: frame.lockOwner,
+                    xdata: request.xdata, ended: ended))
         }
     }
 }

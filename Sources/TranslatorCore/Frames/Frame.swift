@@ -28,6 +28,10 @@ public struct Caller: Hashable, Sendable {
 
     public static let selfHeal = Caller(pid: -6, uid: 0, gid: 0)
     public static let root = Caller(pid: 0, uid: 0, gid: 0)
+    /// A client's work on its own account: nobody's removal of a file waits for its INODELKs (gluster-wire.md §9), and
+    /// of the negative pids this alone is served like a user's request. Source: GlusterFS `glusterfs.h`,
+    /// GF_CLIENT_PID_NO_ROOT_SQUASH; `io-threads.c`.
+    public static let onOwnAccount = Caller(pid: -4, uid: 0, gid: 0)
 }
 
 /// What one request carries beside its arguments, from the mount down to the bricks and back. Immutable; a translator

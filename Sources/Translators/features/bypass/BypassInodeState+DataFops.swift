@@ -48,7 +48,7 @@ extension BypassInodeState {
 
     private mutating func startOpening(_ outcome: inout Outcome) {
         phase = .opening
-        (hasEpochLock, closeAfterOpening, lostTargetWhileOpening) = (false, nil, false)
+        (closeAfterOpening, lostTargetWhileOpening) = (nil, false)
         outcome.work = .open
     }
 

@@ -2,8 +2,6 @@ import ReplicaState
 import TranslatorCore
 
 extension BypassInodeState {
-    /// The task that opens holds the epoch lock from now on: contention is meant for it.
-    mutating func locked() { hasEpochLock = true }
     mutating func leased() { holdsLease = true }
 
     /// The epoch `generation` is marked, and the mark is on disk. `size`: of the target's copy, under the epoch lock.
@@ -107,10 +105,9 @@ extension BypassInodeState {
         return outcome
     }
 
-    /// Somebody wants the whole file.
+    /// Somebody wants the whole file and finds the epoch lock in its way. It is told once, also while the epoch opens:
+    /// the notice may come before the answer that the lock is granted.
     mutating func contended(until: MonotonicTime) -> Outcome {
-        // Before the epoch lock is ours, it is another's lock of this graph that is in somebody's way, perhaps in ours.
-        if phase == .opening && !hasEpochLock { return Outcome() }
         guard phase == .opening || phase == .open else { return Outcome() }
         return close(.contention, until: until)
     }

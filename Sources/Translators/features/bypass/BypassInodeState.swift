@@ -88,7 +88,6 @@ struct BypassInodeState: Hashable {
     var rollIsWanted = false
     /// In `draining` and `releasing`: the lease goes too. `leaseIsStale`: it goes right after that.
     var losesLease = false, leaseIsStale = false
-    var hasEpochLock = false
     var closeAfterOpening: PlannedClose?
     var lostTargetWhileOpening = false
     var isExclusive = false

@@ -104,10 +104,7 @@ extension BypassTranslator {
         let epoch = try await refusing(.failed) { () throws(FopError) in
             try await waitForLock(file, .fd(fd), domain: locks.data, range: ReplicaLocks.epochLock)
         }
-        file.guarded.withLock {
-            $0.locks.epoch = epoch
-            $0.state.locked()
-        }
+        file.guarded.withLock { $0.locks.epoch = epoch }
     }
 
     private struct MarkedEpoch {

@@ -126,7 +126,8 @@ public final class BypassTranslator: Translator {
         case .replicaDown(let replica): replicaWentDown(replica)
         case .replicaUp: for file in active.all { decide(file) { $0.close(.replicaReturned, until: now) } }
         case .inodelkContention(let gfid, let domain, let range):
-            if domain == locks.data, range.overlaps(ReplicaLocks.epochLock) { contended(gfid) }
+            // The notice names the lock that is in the way. That of replicate below may be in our own.
+            if domain == locks.data, range == ReplicaLocks.epochLock { contended(gfid) }
         default: break
         }
         volume.notifyParents(event, from: self)

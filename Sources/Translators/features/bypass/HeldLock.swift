@@ -24,7 +24,8 @@ extension BypassTranslator {
     private func lock(
         _ target: FopTarget, on replica: Int, domain: String, range: LockRange, _ command: LockCommand
     ) async throws(FopError) -> HeldLock {
-        let frame = ownFrame()
+        // Held for as long as a file is open, so that nobody's removal of the file may wait for it.
+        let frame = Frame(caller: .onOwnAccount)
         let request = InodelkRequest(target, domain: domain, command: command, range: range)
         _ = try await replicaSet.replicas[replica].inodelk(request, in: frame)
         return HeldLock(replica: replica, domain: domain, range: range, frame: frame)

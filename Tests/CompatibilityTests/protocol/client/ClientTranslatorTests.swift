@@ -88,6 +88,28 @@ struct ClientTranslatorTests {
         for scene in [holder, waiter] { await scene.graph.stop() }
     }
 
+    @Test func `a removal waits for another client's lock, but not for one that is held on its own account`()
+        async throws
+    {
+        let brick = try BrickProcess()
+        let holder = try await ClientScene(brick), remover = try await ClientScene(brick)
+        func unlink(_ name: EntryName) async throws {
+            _ = try await remover.client.lookup(LookupRequest(.name(name, parent: remover.root)), in: remover.frame)
+            _ = try await remover.client.unlink(UnlinkRequest(parent: remover.root, name: name), in: remover.frame)
+        }
+        let passed = try await holder.create("passed"), awaited = try await holder.create("awaited")
+        try await holder.lock(.acquire, .fd(passed), as: Frame(caller: .onOwnAccount))
+        try await unlink("passed")
+
+        try await holder.lock(.acquire, .fd(awaited), as: holder.frame)
+        let wait = Task { try await unlink("awaited") }
+        #expect(await eventually { holder.listener.heard.contains { $0.hasPrefix("inodelkContention") } })
+        #expect(access(brick.directory + "/awaited", F_OK) == 0)
+        try await holder.lock(.release, .fd(awaited), as: holder.frame)
+        try await wait.value
+        for scene in [holder, remover] { await scene.graph.stop() }
+    }
+
     @Test func `a brick that dies and comes back is gone on with, its files open again and its locks gone`()
         async throws
     {

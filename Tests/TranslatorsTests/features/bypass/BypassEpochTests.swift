@@ -161,6 +161,34 @@ extension BypassTests {
             await stack.stop()
         }
 
+        @Test func `a notice that comes before the answer that the lock is granted is not lost`() async throws {
+            let stack = try await BypassStack()
+            let fd = try await stack.create("file")
+            let gate = stack.faulty[0].hold(.inodelk)
+            async let write = stack.write("a", to: fd)
+            #expect(await gate.holds())
+            stack.bypass.notify(
+                .inodelkContention(fd.inode.gfid, domain: "v-replicate-0", range: ReplicaLocks.epochLock),
+                from: stack.replicate)
+            gate.open()
+            _ = try await write
+            #expect(stack.bypass.status.closes.first { $0.reason == "contention" }?.count == 1)
+            #expect(stack.text(1, "file") == "a")
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test func `a late notice about a lock that replicate held before ends no epoch`() async throws {
+            let stack = try await BypassStack()
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            stack.bypass.notify(
+                .inodelkContention(fd.inode.gfid, domain: "v-replicate-0", range: .whole), from: stack.replicate)
+            #expect(stack.phase(fd) == .open)
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
         @Test func `contention that is only to be seen in the brick's locks closes at the next roll`() async throws {
             let stack = try await BypassStack()
             let fd = try await stack.create("file")

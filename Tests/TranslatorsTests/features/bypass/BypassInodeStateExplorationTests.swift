@@ -146,7 +146,6 @@ private struct World: Hashable {
             move("lease and epoch lock taken", openingStep == 0) {
                 ($0.openingStep, $0.lease, $0.epochLock) = (1, true, true)
                 $0.state.leased()
-                $0.state.locked()
             }
             move("lease refused", openingStep == 0 && refusals > 0) {
                 ($0.task, $0.refusals, $0.lease) = (nil, $0.refusals - 1, false)

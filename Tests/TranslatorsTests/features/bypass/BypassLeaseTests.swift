@@ -68,6 +68,21 @@ extension BypassTests {
             await first.stop()
         }
 
+        @Test func `whatever is locked for a lease or an epoch, no brick makes a removal wait for it`() async throws {
+            // Goal: files that a bypass writer has open can be removed. Method: a brick lets removals pass the locks of
+            // internal clients, whose pid is negative; every lock of the first write is one.
+            let stack = try await BypassStack()
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            let locks = RecordingTranslator.together(stack.recording).filter {
+                ($0.fop == .inodelk || $0.fop == .finodelk) && $0.ended == nil
+            }
+            #expect(locks.count >= 4, "lease on both, epoch mark, epoch lock")
+            for lock in locks { #expect(lock.caller == .onOwnAccount, "\(lock.arguments)") }
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
         @Test func `with on-contention busy a refused write is EBUSY`() async throws {
             let first = try await BypassStack()
             let second = try await BypassStack(bypass: "option on-contention busy", at: first)

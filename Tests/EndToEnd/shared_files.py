@@ -1,0 +1,121 @@
+"""Files that several mounts of a cluster's volume use at once, ours and glusterfs's own: nobody waits long for a turn, however
+long a bypass writer keeps a file open.
+"""
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cluster import run_cases  # noqa: E402
+from testbed import expect  # noqa: E402
+from trees import write  # noqa: E402
+
+# What is done to the file PATH, for which whoever does it locks something or removes an inode.
+TURNS = {
+    "unlink": "os.unlink(PATH)",
+    "rename over": "os.rename(PATH + '.new', PATH)",
+    "truncate": "os.truncate(PATH, 100)",
+    "open with O_TRUNC": "os.close(os.open(PATH, os.O_WRONLY | os.O_TRUNC))",
+    "chmod": "os.chmod(PATH, 0o600)",
+    "write and fsync": "fd = os.open(PATH, os.O_WRONLY); os.pwrite(fd, b'theirs', 0); os.fsync(fd)",
+}
+TURN = "import os, sys, time; PATH = sys.argv[1]; began = time.monotonic(); %s; print(time.monotonic() - began)"
+
+
+class Turn:
+    """A process that does one thing to a file of a mount; it may hang there, so this one does not do it itself."""
+
+    def __init__(self, what, path):
+        self.process = subprocess.Popen([sys.executable, "-c", TURN % TURNS[what], path], stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+
+    def seconds(self):
+        """It took; None: it has not ended within 10 s."""
+        try:
+            said, complaint = self.process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            return None
+        expect(self.process.returncode == 0, "it failed: %s" % complaint.strip().splitlines()[-1:])
+        return float(said)
+
+
+@contextlib.contextmanager
+def writing(path, busily):
+    """The file is open, and an epoch with it; `busily`: it is written all the time. Its writer hears of no error."""
+    fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    ending, errors = threading.Event(), []
+
+    def write_on():
+        try:
+            while not ending.is_set():
+                os.pwrite(fd, b"ours", 4096)
+        except OSError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=write_on)
+    try:
+        os.pwrite(fd, b"first", 0)
+        if busily:
+            thread.start()
+            time.sleep(0.1)
+        yield fd
+        os.pwrite(fd, b"last", 8192)
+        expect(os.pread(fd, 4, 8192) == b"last", "the writer does not read what it wrote")
+        os.fsync(fd)
+    finally:
+        ending.set()
+        if busily:
+            thread.join()
+        os.close(fd)
+    expect(not errors, "the writer met %s" % errors)
+
+
+def turns_beside_a_bypass_writer(cluster):
+    """Each of those things ends within a second, by whichever mount it is done, beside a writer that rests or writes on."""
+    volume = cluster.volume("turns", "replica 2", 2)
+    volume.set("cluster.self-heal-daemon", "off")
+    options = ("bypass", "target=turns-client-0")
+    writer = volume.mount_ours(*options, what="writer")
+    mounts = {"glusterfs's mount": volume.mount_genuine(), "another of ours": volume.mount_ours(*options, what="other")}
+    number = 0
+    for busily in (False, True):
+        for whose, mount in mounts.items():
+            for what in TURNS:
+                number += 1
+                name = "file-%d" % number
+                if what == "rename over":
+                    write(os.path.join(mount, name + ".new"), b"new")
+                with writing(os.path.join(writer, name), busily):
+                    seconds = Turn(what, os.path.join(mount, name)).seconds()
+                expect(seconds is not None and seconds < 1, "%s by %s, beside a %s writer: %s s" % (
+                    what, whose, "busy" if busily else "resting", seconds))
+
+
+def a_file_that_its_writers_host_removes_too(cluster):
+    """As a daemon does with its pid file: the other host's removal is under way when the writer's own begins."""
+    volume = cluster.volume("pids", "replica 2", 2)
+    options = ("bypass", "target=pids-client-0")
+    writer = volume.mount_ours(*options, what="writer")
+    other = volume.mount_genuine()
+    with writing(os.path.join(writer, "daemon.pid"), False):
+        theirs = subprocess.Popen(["rm", "-f", os.path.join(other, "daemon.pid")])
+        ours = subprocess.Popen(["rm", "-f", os.path.join(writer, "daemon.pid")])
+        for whose, process in (("the other host's", theirs), ("its own", ours)):
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                expect(False, "%s rm hangs" % whose)
+    expect(not any(os.path.exists(os.path.join(brick, "daemon.pid")) for brick in volume.bricks), "it is still there")
+
+
+CASES = (turns_beside_a_bypass_writer, a_file_that_its_writers_host_removes_too)
+
+
+if __name__ == "__main__":
+    run_cases("files of several mounts", CASES)
