@@ -154,6 +154,7 @@ extension ReplicateTranslator {
         var held = nobody
         do throws(FopError) {
             held = try await lock(locks, on: connections.up, in: frame)
+            await letGoOfDoubtful(locks, &held, connections, in: frame)
             try settings.quorum.check(held)
             var lease = DataLease(count: replicas.count, fd: fd)
             for replica in held.indices where held[replica] {
@@ -168,6 +169,18 @@ extension ReplicateTranslator {
             context.state.withLock { $0.lease = nil }
             throw error
         }
+    }
+
+    /// A replica that went and came back while we waited for the lock takes no part, and may have granted it before or
+    /// after: one that nobody releases would keep everybody out for good.
+    private func letGoOfDoubtful(
+        _ locks: [ReplicaLock], _ held: inout [Bool], _ before: Connections, in frame: Frame
+    ) async {
+        let losses = connections.losses
+        let doubtful = held.indices.map { held[$0] && losses[$0] != before.losses[$0] }
+        guard doubtful.contains(true) else { return }
+        await unlock(locks, on: doubtful, in: frame)
+        held = zip(held, doubtful).map { $0 && !$1 }
     }
 
     /// Pre-op: dirty on all replicas that are locked; who refuses has failed. The replies tell who is accused: without

@@ -50,6 +50,30 @@ struct ReplicateContentionTests {
         await stack.stop()
     }
 
+    @Test func `a lock of a replica that was away during the wait is given back`() async throws {
+        // Goal: nobody is kept out for good. Method: a write waits for the first replica's lock while the second goes
+        // and comes back, and grants its lock then; after the write anybody may have that one.
+        let stack = try await ReplicaStack()
+        let fd = try await stack.create("f")
+        let other = Frame(caller: .selfHeal)
+        func lock(_ replica: Int, _ command: LockCommand) async throws {
+            _ = try await stack.replicate.replicas[replica].inodelk(
+                InodelkRequest(
+                    .inode(fd.inode), domain: stack.replicate.lockDomain, command: command, range: .whole), in: other)
+        }
+        try await lock(0, .acquire)
+        async let written = stack.write("a", to: fd)
+        #expect(await eventually { stack.recording[0].steps.contains { $0.word("command") == "acquire" } })
+        stack.faulty[1].goDown()
+        stack.faulty[1].comeUp()
+        try await lock(0, .release)
+        _ = try await written
+        #expect(await stack.passPostOpDelay())
+        try await lock(1, .tryAcquire)
+        try await lock(1, .release)
+        await stack.stop()
+    }
+
     @Test func `contention is passed on to those above`() async throws {
         let stack = try await ReplicaStack()
         let fd = try await stack.create("f")
