@@ -42,6 +42,8 @@ extension PipelineState {
             for target in names.indices { knowledge.forget(EpochKnowledge.File(gfid: gfid, target: target)) }
             ledger.found(gfid, others: nil, at: now)
             aftermath.isGone = true
+            // Whatever a journal holds of it explains nothing that is there.
+            for target in names.indices { aftermath.settled[target] = .max }
             ends(gfid, putOff: nil)
         case .later(let delay):
             quarantine.released(gfid)

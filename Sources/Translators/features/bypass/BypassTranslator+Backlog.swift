@@ -20,6 +20,8 @@ struct Backlog {
 extension BypassTranslator {
     /// How often files that wait for the healer are looked at on the target, for confirmations that got lost.
     static let sweepPause = Duration.seconds(10)
+    /// Where files were found to be gone: whoever deletes many has deleted more.
+    static let sweepPauseAfterGone = Duration.milliseconds(100)
     static let sweepFiles = 64
 
     /// A healer says that replica `replica` has healed this file through `generation`: a hint. The target's xattrs are
@@ -39,35 +41,48 @@ extension BypassTranslator {
         if isNew { jobs.add(.verify(gfid)) }
     }
 
-    func verify(_ gfid: Gfid) async {
+    /// Reads what the target says of this file. Answers whether it has none any more.
+    @discardableResult
+    func verify(_ gfid: Gfid) async -> Bool {
         let inode = volume.environment.inodes.find(gfid) ?? Inode(gfid: gfid, type: .regular)
         let fd = context(inode)?.guarded.withLock { $0.openFd }
         backlog.withLock { _ = $0.verifying.remove(gfid) }
         do throws(FopError) {
             learn(try await xattrop(fd.map { .fd($0) } ?? .inode(inode), marks.reading), of: gfid)
+            return false
         } catch {
-            guard error == .noEntry || error == .stale else { return }
-            // Gone with its last name: there is nothing left to heal.
-            backlog.withLock { backlog in
-                backlog.waiting.forget(gfid)
-                backlog.doubtful[gfid] = nil
-            }
-            updateLimit()
+            guard error == .noEntry || error == .stale else { return false }
+            isGone(gfid)
+            return true
         }
+    }
+
+    /// Gone with its last name, and nobody has it open: there is nothing left to heal, and nothing to explain.
+    private func isGone(_ gfid: Gfid) {
+        backlog.withLock { backlog in
+            backlog.waiting.forget(gfid)
+            backlog.doubtful[gfid] = nil
+        }
+        updateLimit()
+        let file = volume.environment.inodes.find(gfid).flatMap { context($0) }
+        // One that is written through a descriptor comes here again after its last close.
+        if file?.guarded.withLock({ $0.state.hasEpoch }) ?? false { return }
+        observer?.epochsHealed(gfid, through: .max)
     }
 
     func sweep() async {
         let (waiting, doubtful) = backlog.withLock {
             ($0.waiting.next(Self.sweepFiles), $0.doubtful.keys.sorted().prefix(Self.sweepFiles))
         }
-        for gfid in waiting + doubtful { await verify(gfid) }
-        sweepLater()
+        var goneCount = 0
+        for gfid in waiting + doubtful where await verify(gfid) { goneCount += 1 }
+        sweepLater(after: goneCount > 0 ? Self.sweepPauseAfterGone : Self.sweepPause)
     }
 
     /// While anything waits for the healer.
-    func sweepLater() {
+    func sweepLater(after pause: Duration = sweepPause) {
         let isIdle = backlog.withLock { $0.waiting.files.isEmpty && $0.doubtful.isEmpty }
-        if !isIdle { alarm.set(sweeper, at: now + Self.sweepPause) }
+        if !isIdle { alarm.set(sweeper, at: now + pause) }
     }
 
     /// The target's xattrs say so: decides what was healed.

@@ -170,6 +170,8 @@ extension BypassTests {
             _ = try await stack.bypass.unlink(UnlinkRequest(parent: stack.root, name: "gone"), in: stack.frame)
             #expect(await stack.pass(.seconds(1)) { stack.bypass.status.backlogFiles == 0 })
             #expect(stack.observer.events.contains(.healed(1)))
+            // Nothing of what is gone is ever asked for: the journal may forget all of it.
+            #expect(stack.observer.steps.contains { $0.gfid == gone.inode.gfid && $0.event == .healed(.max) })
             await stack.stop()
         }
 
