@@ -134,8 +134,13 @@ struct FileHeal: Sendable {
             if facts.otherKinds.isEmpty { await dropStaleIndexEntry(inode) }
             return settled(.clean(others: facts.otherKinds), replicas.all.map { facts.opened(on: $0) })
         case .noSink: return report(.failed(.noSink(gfid)))
-        case .splitBrain(let accused):
-            return report(.failed(.splitBrain(gfid, accused: accused.map { replicas.names[$0] })))
+        case .splitBrain(let accused, let holders):
+            let names = accused.map { replicas.names[$0] }
+            let error: HealError =
+                holders.isEmpty
+                ? .splitBrain(gfid, accused: names)
+                : .bypassSplitBrain(gfid, holders: holders.map { replicas.names[$0] }, accused: names)
+            return report(.failed(error))
         case .later(let delay): return report(.later(HealReport.Delay(delay)))
         case .ask: preconditionFailure("asked twice in one heal")
         case .copy(let plan): return await carryOut(plan, inode, losses)

@@ -322,6 +322,25 @@ import TranslatorTesting
         #expect(await bench.heal(odd).outcome == .failed(.typesDiffer(odd)))
     }
 
+    @Test func `what a bypass mount wrote is not outvoted by two replicas that missed it`() async throws {
+        // The target's brick restarts; meanwhile an ordinary client writes a byte, of which the two others accuse it.
+        let bench = try await HealBench(replicas: 3, content: [Self.base, Self.base, Self.base])
+        let fsynced = pattern(4_096, seed: 5)
+        bench.epoch([(0, fsynced)])
+        for brick in [1, 2] {
+            bench.replicas.bricks[brick].change(bench.file, write: [1], at: 9_000)
+            bench.replicas.accuse(bench.file, on: brick, about: 0, PendingCounts(data: 1))
+        }
+        let names = (0..<3).map { "vol-client-\($0)" }
+        let error = HealError.bypassSplitBrain(bench.file, holders: [names[0]], accused: names)
+        #expect(await bench.heal().outcome == .failed(error))
+        #expect(
+            error.isSplitBrain && error.description.contains("vol-client-0 alone has what a bypass mount wrote last"))
+        #expect(bench.replicas.bricks[0].content(bench.file)!.starts(with: fsynced))
+        #expect(bench.replicas.counts(bench.file, on: 0, about: 1).data == BypassCounts.epochUnit)
+        #expect(bench.replicas.counts(bench.file, on: 1, about: 0).data == 1)
+    }
+
     @Test func `an index entry without counts is dropped, one whose file is gone too`() async throws {
         let bench = try await HealBench(content: [Self.base, Self.base])
         bench.replicas.accuse(bench.file, on: 0, about: 1)
@@ -334,6 +353,17 @@ import TranslatorTesting
         #expect(await bench.heal().outcome == .gone)
         await IndexCrawl(replicas: bench.pipeline.replicas).dropNames(of: bench.file)
         #expect(bench.replicas.bricks[0].indexed.isEmpty)
+    }
+
+    @Test func `of a file that is gone everywhere no journal is needed any more`() {
+        let file = Gfid.random()
+        var state = PipelineState(HealSettings())
+        _ = state.want(file, .recorded)
+        #expect(state.nextFile(at: MonotonicTime(nanoseconds: 0)) == file)
+        let aftermath = state.finished(
+            HealReport(file, .gone), names: ["a", "b"], settings: HealSettings(), at: MonotonicTime(nanoseconds: 0),
+            wall: Timestamp(seconds: 0, nanoseconds: 0))
+        #expect(aftermath.settled == [0: .max, 1: .max])
     }
 
     @Test(arguments: [true, false])

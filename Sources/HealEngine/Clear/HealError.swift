@@ -6,6 +6,8 @@ public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
     case splitBrain(Gfid, accused: [String])
     /// In this directory the replicas have different objects under the same names.
     case splitNames(Gfid, [SplitName])
+    /// The holders have writes of a bypass mount that no other replica has, and missed later changes of others.
+    case bypassSplitBrain(Gfid, holders: [String], accused: [String])
     /// Counts or differences that AFR's rules give no sink for.
     case noSink(Gfid)
     /// The file has no copy at all on these replicas: names are healed later.
@@ -27,6 +29,8 @@ public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
             "gfid \(gfid): split-brain: \(accused.joined(separator: ", ")) accuse each other of missed data; to fix: make one copy right, then set favorite-child-policy, or take the other's trusted.afr marks off"
         case .splitNames(let gfid, let names):
             "gfid \(gfid): the replicas have different files under \(names.count == 1 ? "\"\(names[0].name)\"" : "\(names.count) of its names, \"\(names[0].name)\" among them"); to fix: healctl split-brain list, then healctl split-brain resolve"
+        case .bypassSplitBrain(let gfid, let holders, let accused):
+            "gfid \(gfid): split-brain: \(holders.joined(separator: ", ")) alone has what a bypass mount wrote last, and has missed what was written elsewhere meanwhile; \(accused.joined(separator: ", ")) are accused, the counts are kept, and reads answer EIO; to fix: make one copy right, then set favorite-child-policy, or take the other's trusted.afr marks off"
         case .noSink(let gfid):
             "gfid \(gfid): the replicas' accusations leave nothing to copy; the counts are kept. Compare the copies by hand"
         case .missing(let gfid, let replicas):
@@ -52,7 +56,7 @@ public enum HealError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A word for metrics (FEATURES C7, label `reason`).
     public var reason: String {
         switch self {
-        case .splitBrain, .splitNames: "split-brain"
+        case .splitBrain, .bypassSplitBrain, .splitNames: "split-brain"
         case .noSink: "no-sink"
         case .missing: "missing"
         case .typesDiffer, .notRegular: "type"

@@ -30,6 +30,18 @@ struct HealFacts: Equatable, Sendable {
     func hasNoUnhealedEpoch(on target: Int) -> Bool {
         replicas.allSatisfy { $0 == target || bypass[target][$0].missing == 0 }
     }
+    /// Whether this replica has bypass epochs that another one lacks: it accuses that one of a whole epoch at least.
+    /// Where a foreign healer took the accusation off, the other has them.
+    func holdsUnhealedEpochs(_ holder: Int) -> Bool {
+        replicas.contains { other in
+            other != holder && bypass[holder][other].missing > 0
+                && matrix.counts[holder][other].data >= BypassCounts.epochUnit
+        }
+    }
+    /// Replicas that hold bypass epochs which others lack, and are accused themselves.
+    var accusedHolders: [Int] {
+        replicas.filter { matrix.isAccused($0, of: .data) && holdsUnhealedEpochs($0) }
+    }
     /// Whether bypass has a part in what `target` holds against others.
     func involvesBypass(_ target: Int) -> Bool {
         !markRefused.isEmpty || !hasNoUnhealedEpoch(on: target)

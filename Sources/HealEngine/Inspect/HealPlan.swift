@@ -50,7 +50,8 @@ enum HealDecision: Equatable, Sendable {
     case clean
     /// Copies differ or counts are there, and AFR's rules find no sink, or no source.
     case noSink
-    case splitBrain(accused: [Int])
+    /// `holders`: those of the accused that alone have what a bypass writer wrote.
+    case splitBrain(accused: [Int], holders: [Int])
     case copy(HealPlan)
     /// Ask journal or writers about these epochs of the target, then decide again.
     case ask(target: Int, generations: ClosedRange<Int32>)

@@ -22,8 +22,10 @@ struct HealPlanner: Sendable {
     ) -> HealDecision {
         let accusers = facts.accusers
         let target = accusers.count == 1 && facts.involvesBypass(accusers[0]) ? accusers[0] : nil
+        // A quorum that accuses it has not seen what an unhealed epoch wrote: it outvotes nobody there.
         let direction = HealDirection.data(
-            facts.matrix, iatts: facts.iatts, quorum: quorum, local: local, policy: favorite, target: target)
+            facts.matrix, iatts: facts.iatts, quorum: facts.accusedHolders.isEmpty ? quorum : .none, local: local,
+            policy: favorite, target: target)
         guard facts.matrix.isPending(.data) || facts.sizesDiffer else { return .clean }
 
         if let target {
@@ -62,7 +64,8 @@ struct HealPlanner: Sendable {
     }
 
     private func splitBrain(_ facts: HealFacts) -> HealDecision {
-        .splitBrain(accused: facts.replicas.filter { facts.matrix.isAccused($0, of: .data) })
+        .splitBrain(
+            accused: facts.replicas.filter { facts.matrix.isAccused($0, of: .data) }, holders: facts.accusedHolders)
     }
 }
 

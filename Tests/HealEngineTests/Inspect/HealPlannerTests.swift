@@ -321,6 +321,39 @@ import TranslatorCore
         let decision = HealPlanner(quorum: .none).decide(
             facts, epochs: { _ in preconditionFailure("not asked") }, hasAsked: false,
             now: MonotonicTime(nanoseconds: 0))
-        #expect(decision == .splitBrain(accused: [0, 1]))
+        #expect(decision == .splitBrain(accused: [0, 1], holders: [0]))
+    }
+
+    @Test(arguments: [QuorumRule.none, .auto, .fixed(1), .fixed(2)])
+    func `no replica that alone has a bypass epoch becomes a sink, whoever accuses it`(quorum: QuorumRule) {
+        // Goal: what was fsynced on the target is never overwritten by copies without it. Method: three replicas, every
+        // matrix of no count, an ordinary one and one of an unhealed epoch; copies of one size and of several.
+        let planner = HealPlanner(quorum: quorum)
+        let counts: [Int32] = [0, 1, Int32(Self.unit)]
+        let pairs = (0..<3).flatMap { i in (0..<3).filter { $0 != i }.map { (i, $0) } }
+        for sizes in [[10, 10, 10], [10, 20, 20], [20, 10, 20]] as [[UInt64]] {
+            for number in 0..<729 {
+                var matrix = PendingMatrix(replicas: 3), rest = number
+                var bypass = Array(repeating: Array(repeating: BypassCounts(), count: 3), count: 3)
+                for (i, j) in pairs {
+                    matrix.counts[i][j].data = counts[rest % 3]
+                    if rest % 3 == 2 { bypass[i][j] = BypassCounts(opened: 4, healed: 3) }
+                    rest /= 3
+                }
+                let iatts = sizes.map { size in
+                    var iatt = Iatt()
+                    iatt.size = size
+                    return iatt
+                }
+                let facts = HealFacts(gfid: .root, matrix: matrix, bypass: bypass, iatts: iatts, markRefused: [])
+                let view = EpochView(run: { _, _ in (0, ByteRanges()) }, newest: .closed)
+                guard
+                    case .copy(let plan) = planner.decide(
+                        facts, epochs: { _ in view }, hasAsked: true, now: MonotonicTime(nanoseconds: 0))
+                else { continue }
+                let lost = plan.sinks.filter { bypass[$0.replica][plan.source].missing > 0 }
+                #expect(lost.isEmpty, "\(matrix.counts.map { $0.map(\.data) }) \(sizes): \(plan)")
+            }
+        }
     }
 }
