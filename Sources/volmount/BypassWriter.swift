@@ -109,4 +109,5 @@ private final class PublishingObserver: WriteObserver {
     }
     func healWanted(_ gfid: Gfid, generation: Int32) { publisher.healWanted(gfid, generation: generation) }
     func epochsHealed(_ gfid: Gfid, through generation: Int32) { publisher.epochsHealed(gfid, through: generation) }
+    func targetLost() { publisher.targetLost() }
 }

@@ -190,6 +190,7 @@ private final class RecordForwarder: WriteObserver {
     }
     func healWanted(_ gfid: Gfid, generation: Int32) { send(gfid, generation, 0, .wanted) }
     func epochsHealed(_ gfid: Gfid, through generation: Int32) {}
+    func targetLost() {}
 }
 
 /// Writes blocks of random bytes to random places, one after the other, and knows what the file must have then.

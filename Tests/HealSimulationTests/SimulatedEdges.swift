@@ -15,9 +15,9 @@ final class SimulatedEdges: ExplanationSource, WriterWatch, HealListener, @unche
 
     func explain(_ question: EpochQuestion) async -> [JournalExplanation] {
         await world.pause()
-        let boot = world.boots[question.target]
+        let instance = world.instances[question.target]
         return world.journals.filter { $0.target == question.target }.compactMap { journal in
-            guard var told = journal.explanation(of: question.gfid, boot: boot) else { return nil }
+            guard var told = journal.explanation(of: question.gfid, instance: instance) else { return nil }
             told.epochs.removeAll { $0.generation < question.generations.lowerBound }
             return told.epochs.isEmpty ? nil : told
         }

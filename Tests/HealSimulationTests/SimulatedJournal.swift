@@ -15,16 +15,18 @@ final class SimulatedJournal: WriteObserver {
         var isAlive = true
         var hasOpenedEpoch = false
         var isLost = false
+        /// Of what was numbered up to here no replay tells any more.
+        var forgottenThrough: UInt64 = 0
     }
     let writer: Gfid
     let target: Int
-    /// Of the machine: journals of another boot explain nothing.
-    let boot: Int
+    /// Of the target's file system: journals of another one explain nothing.
+    let instance: Int
     private let publish: @Sendable (WriteRecord) -> Void
     private let state = Mutex(State())
 
-    init(writer: Gfid, target: Int, boot: Int, publish: @escaping @Sendable (WriteRecord) -> Void) {
-        (self.writer, self.target, self.boot, self.publish) = (writer, target, boot, publish)
+    init(writer: Gfid, target: Int, instance: Int, publish: @escaping @Sendable (WriteRecord) -> Void) {
+        (self.writer, self.target, self.instance, self.publish) = (writer, target, instance, publish)
     }
 
     var isAlive: Bool { state.withLock { $0.isAlive } }
@@ -34,12 +36,23 @@ final class SimulatedJournal: WriteObserver {
     func die() { state.withLock { $0.isAlive = false } }
     /// Its files are gone, or cannot be read.
     func lose() { state.withLock { $0.isLost = true } }
+    /// Its file system came up again after a crash: how much of the end is gone nobody can say.
+    func loseTail(using random: inout some RandomNumberGenerator) {
+        state.withLock { state in
+            var lost = Int.random(in: 0...state.segments.reduce(0) { $0 + $1.count }, using: &random)
+            for position in state.segments.indices.reversed() {
+                let count = min(lost, state.segments[position].count)
+                state.segments[position].removeLast(count)
+                lost -= count
+            }
+        }
+    }
     /// Whether there is room for what is journalled from now on.
     func setRoom(_ hasRoom: Bool) { state.withLock { $0.hasRoom = hasRoom } }
 
     /// What it tells of a file; nil when it tells nothing. As `JournalReader` does: first who lives, then the records.
-    func explanation(of gfid: Gfid, boot now: Int) -> JournalExplanation? {
-        let (segments, isAlive) = state.withLock { ($0.isLost || boot != now ? [] : $0.segments, $0.isAlive) }
+    func explanation(of gfid: Gfid, instance now: Int) -> JournalExplanation? {
+        let (segments, isAlive) = state.withLock { ($0.isLost || instance != now ? [] : $0.segments, $0.isAlive) }
         var digest = JournalDigest(of: gfid)
         for (number, segment) in segments.enumerated() {
             for record in segment { digest.add(record, segment: UInt64(number)) }
@@ -110,4 +123,8 @@ final class SimulatedJournal: WriteObserver {
     }
     func healWanted(_ gfid: Gfid, generation: Int32) { if isAlive { publish(record(.wanted, gfid, generation, 0)) } }
     func epochsHealed(_ gfid: Gfid, through generation: Int32) { if isAlive { trim(gfid, through: generation) } }
+    func targetLost() { state.withLock { $0.forgottenThrough = $0.sequence } }
+    func replays(_ record: WriteRecord) -> Bool {
+        state.withLock { $0.isAlive && record.sequence > $0.forgottenThrough }
+    }
 }

@@ -69,7 +69,7 @@ extension World {
             && healers.allSatisfy { healer in healer.pipeline.state.withLock { $0.schedule.inFlightCount == 0 } }
     }
 
-    /// A brick is away for a while, with its machine or without.
+    /// A brick is away for a while, with its machine, or its file system, or without.
     private func outage() {
         let replica = executor.number(in: all)
         let losesPower = executor.happens(60)
@@ -84,9 +84,12 @@ extension World {
         }
         for process in processes { process.cut(replica, landsLate: landsLate) }
         if losesPower {
-            boots[replica] += 1
+            instances[replica] += 1
             var random = executor.generator()
             replicas.bricks[replica].losePower(using: &random)
+            for journal in journals where journal.target == replica && !journal.isAlive {
+                journal.loseTail(using: &random)
+            }
             // What only it had may be lost, as on any disk.
             if journals.contains(where: { $0.target == replica }) { lostPower() }
         }

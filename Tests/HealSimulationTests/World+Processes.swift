@@ -16,7 +16,7 @@ extension World {
         let name = nextName("writer")
         let journal = SimulatedJournal(
             writer: Gfid(high: 0x2222_0000_0000_4000, low: 0x8000_0000_0000_0000 | UInt64(names)), target: target,
-            boot: boots[target], publish: { [weak self] in self?.publish($0) })
+            instance: instances[target], publish: { [weak self] in self?.publish($0) })
         let above =
             "volume vol-bypass\n type features/bypass\n option target vol-client-\(target)\n subvolumes vol-replicate-0\nend-volume\n"
         let mount = SimulatedMount(
@@ -101,7 +101,8 @@ extension World {
             executor.start { [self] in
                 // The next heartbeat betrays it.
                 await sleep(milliseconds: 500..<2_500)
-                let canReplay = journals.contains { $0.writer == record.writer && $0.isAlive } && executor.happens(60)
+                let canReplay =
+                    journals.contains { $0.writer == record.writer && $0.replays(record) } && executor.happens(60)
                 for healer in healers where healer.isAlive {
                     if canReplay {
                         healer.pipeline.received(record)

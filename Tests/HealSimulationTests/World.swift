@@ -21,8 +21,8 @@ final class World: @unchecked Sendable {
     var client: SimulatedMount?
     var healers: [SimulatedHealer] = []
     var journals: [SimulatedJournal] = []
-    /// How often each brick's machine has lost power.
-    var boots: [Int]
+    /// How often each brick's file system has come up again: after a power cut, or a crash within one boot.
+    var instances: [Int]
     /// The brick that nobody can reach.
     var down: Int?
     /// Grows with everything that makes a replica unreachable for somebody.
@@ -62,7 +62,7 @@ final class World: @unchecked Sendable {
         self.executor = executor
         replicas = SimulatedReplicas(count: count, losesPower: true) { await World.pause(executor) }
         file = Gfid(high: 0x1111_0000_0000_4000, low: 0x8000_0000_0000_0000 | seed & 0xFFFF)
-        boots = Array(repeating: 0, count: count)
+        instances = Array(repeating: 0, count: count)
         for brick in replicas.bricks { brick.place(file, name: "file", SlottedFile.content) }
     }
 

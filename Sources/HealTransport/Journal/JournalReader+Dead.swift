@@ -14,8 +14,9 @@ extension JournalReader {
         public var unhealed: [Gfid: Int32]
     }
 
-    /// Looks at the journals of writers that have died, and at once removes those of another boot, which nobody may
-    /// believe, and those that hold nothing. Call it at the start and whenever a writer has gone.
+    /// Looks at the journals of writers that have died, and at once removes those of another boot or
+    /// another mount, which nobody may believe, and those that hold nothing. Call it at the start and whenever a writer
+    /// has gone.
     public func deadJournals() throws(JournalError) -> [DeadJournal] {
         removeUnfinished()
         var result: [DeadJournal] = []
@@ -43,7 +44,7 @@ extension JournalReader {
                         "the journal \(path(of: journal.writer)) is of volume \(summary.header.volume), not \(volume)"))
                 return DeadJournal(writer: journal.writer, replicaSet: 0, target: 0, unhealed: [:])
             }
-            guard summary.header.boot == boot else { return nil }
+            guard summary.header.boot == boot, !isOfEarlierMount(summary.header) else { return nil }
             header = summary.header
             // An empty segment still says whether its writer was blind: it stays until the whole journal goes.
             if isNew { _ = trim.add(segment: number, newest: summary.newest, isBlind: summary.blindness != .none) }
@@ -52,6 +53,16 @@ extension JournalReader {
         known.withLock { $0[journal.writer, default: Known()].trim = trim }
         return DeadJournal(
             writer: journal.writer, replicaSet: header.replicaSet, target: header.target, unhealed: trim.unhealedFiles)
+    }
+
+    /// The file system was unmounted since. Had it crashed before, the end of this journal would have got lost, or
+    /// marks of epochs that are in it (DESIGN §3.2, "Instance").
+    private func isOfEarlierMount(_ header: JournalSegmentHeader) -> Bool {
+        guard header.instance.compared(with: FileSystemInstance(at: brick)) == .other else { return false }
+        log.write(.info, volume: "journal") {
+            "the file system of \(brick) was unmounted after writer \(header.writer) died: its journal is not believed, what it wrote last is healed whole"
+        }
+        return true
     }
 
     /// Every sink has healed `gfid` through `generation` (or has nothing pending): deletes what no dead writer's

@@ -41,7 +41,8 @@ public final class JournalReader: Sendable {
     let known = Mutex<[Gfid: Known]>([:])
     private let complaints = Mutex<Set<String>>([])
 
-    /// `boot` is `BootID.current()`: a journal of another boot explains nothing.
+    /// `boot` is `BootID.current()`: a journal of another boot explains nothing, nor does a dead writer's of another
+    /// instance of the brick's file system.
     public init(brick: String, volume: Gfid, boot: Gfid, log: Log = .silent) {
         (self.brick, self.volume, self.boot, self.log) = (brick, volume, boot, log)
     }
@@ -103,10 +104,27 @@ public final class JournalReader: Sendable {
                 }
             }
         }
-        guard let header else { return nil }
+        guard let header, isBelieved(header, journal) else { return nil }
         return JournalExplanation(
             gfid: gfid, writer: journal.writer, replicaSet: header.replicaSet, target: header.target,
             isWriterAlive: journal.isAlive, epochs: digest.epochs(isWriterDead: !journal.isAlive))
+    }
+
+    /// Whether what was written while this journal was kept is there, of which the same instance of the file system is
+    /// the proof. Asked after everything was read: an instance never comes back, so it was this one all the while.
+    /// A writer that lives holds its lock in the instance that we look into.
+    private func isBelieved(_ header: JournalSegmentHeader, _ journal: Journal) -> Bool {
+        switch header.instance.compared(with: FileSystemInstance(at: brick)) {
+        case .same: return true
+        case .other: return false
+        case .unknown:
+            if journal.isAlive { return true }
+            complain(
+                JournalError(
+                    "the journal \(path(of: journal.writer)) was kept through another mount of its file system, and nothing shows that it was never unmounted since: what its dead writer wrote is healed whole"
+                ))
+            return false
+        }
     }
 
     /// A segment's summary, remembered once it cannot change; with the file if it had to be read.

@@ -77,6 +77,8 @@ public final class JournalWriter: Sendable {
     let wakeup = Wakeup()
     let log: Log
     private let lockDescriptor: Int32
+    /// Where the journal is; our descriptors keep it alive as long as we live.
+    private let instance: FileSystemInstance
     private let janitor = Mutex<ServiceThread?>(nil)
 
     /// Makes the journal of a new writer below `brick`, with its first segment. Throws when that cannot be had: then
@@ -94,7 +96,9 @@ public final class JournalWriter: Sendable {
         try JournalDirectory.create(newDirectory)
         do throws(JournalError) {
             lockDescriptor = try JournalLock.take("\(newDirectory)/\(JournalDirectory.lockName)")
-            let first = try JournalSegment(header: Self.header(identity, sizes, number: 1), directory: newDirectory)
+            instance = FileSystemInstance(of: lockDescriptor)
+            let first = try JournalSegment(
+                header: Self.header(identity, instance, sizes, number: 1), directory: newDirectory)
             guard rename(newDirectory, directory) == 0 else { throw .system("cannot name the journal", directory) }
             state = Mutex(State(active: first))
         } catch {
@@ -105,10 +109,12 @@ public final class JournalWriter: Sendable {
         wakeup.signal()
     }
 
-    static func header(_ identity: JournalIdentity, _ sizes: JournalSizes, number: UInt64) -> JournalSegmentHeader {
+    private static func header(
+        _ identity: JournalIdentity, _ instance: FileSystemInstance, _ sizes: JournalSizes, number: UInt64
+    ) -> JournalSegmentHeader {
         JournalSegmentHeader(
-            volume: identity.volume, writer: identity.writer, boot: identity.boot, replicaSet: identity.replicaSet,
-            target: identity.target, number: number, slots: sizes.slots)
+            volume: identity.volume, writer: identity.writer, boot: identity.boot, instance: instance,
+            replicaSet: identity.replicaSet, target: identity.target, number: number, slots: sizes.slots)
     }
 
     /// Whether records can be stored now: no new epoch may be opened while they cannot.
@@ -158,7 +164,7 @@ public final class JournalWriter: Sendable {
         defer { state.nextNumber += 1 }
         return state.nextNumber
     }
-    func header(_ number: UInt64) -> JournalSegmentHeader { Self.header(identity, sizes, number: number) }
+    func header(_ number: UInt64) -> JournalSegmentHeader { Self.header(identity, instance, sizes, number: number) }
 
     private func goBlind(from generation: Int32, _ state: inout State) {
         if let already = state.blindFrom, already <= generation { return }

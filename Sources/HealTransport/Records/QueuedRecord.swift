@@ -34,13 +34,22 @@ struct ReplayWindow {
     private var next = 0
     /// For each first gfid byte, the highest sequence that is not kept any more.
     private var goneThrough = [UInt64](repeating: 0, count: WriteRecord.sequenceCount)
+    /// The same for what must not be told any more, also if it comes late.
+    private var forgottenThrough = [UInt64](repeating: 0, count: WriteRecord.sequenceCount)
 
     init(countMax: Int) {
         precondition(countMax > 0)
         self.countMax = countMax
     }
 
+    /// What was numbered up to here for each byte explains nothing any more.
+    mutating func forget(through sequences: [UInt64]) {
+        (ring, next, forgottenThrough) = ([], 0, sequences)
+        for byte in sequences.indices { goneThrough[byte] = max(goneThrough[byte], sequences[byte]) }
+    }
+
     mutating func append(_ record: QueuedRecord) {
+        guard record.sequence > forgottenThrough[Int(record.gfid.firstByte)] else { return }
         if ring.count < countMax {
             ring.append(record)
             return

@@ -129,7 +129,13 @@ extension RecordPublisher {
         push(QueuedRecord(gfid: gfid, sequence: 0, first: 0, second: 0, generation: generation, kind: .wanted))
     }
 
-    /// Every sink has healed up to `generation`: the journal may forget it.
+    /// The connection to the target's brick was lost: no replay tells any more of what was numbered before.
+    public func targetLost() {
+        let assigned = state.withLock { $0.ledger.assigned }
+        window.withLock { $0.forget(through: assigned) }
+    }
+
+    /// Every sink has healed up to `generation`, or the file is gone (`.max`): the journal may forget it.
     public func epochsHealed(_ gfid: Gfid, through generation: Int32) { journal?.healed(gfid, through: generation) }
 
     private func record(_ kind: WriteRecord.Kind, _ gfid: Gfid, generation: Int32, sequence: UInt64 = 0) -> WriteRecord

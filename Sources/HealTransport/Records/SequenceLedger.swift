@@ -3,7 +3,7 @@ import HealProtocol
 /// Numbers a writer's records, for each first gfid byte from 1, and knows up to where every number has been used. A
 /// number is given when a write begins and used when it has ended, and writes end in any order. Pure.
 struct SequenceLedger {
-    private var assigned = [UInt64](repeating: 0, count: WriteRecord.sequenceCount)
+    private(set) var assigned = [UInt64](repeating: 0, count: WriteRecord.sequenceCount)
     /// All numbers up to `mark` were given before the last settling; `before` and `since` of them are not used yet.
     private var mark = [UInt64](repeating: 0, count: WriteRecord.sequenceCount)
     private var before = [UInt32](repeating: 0, count: WriteRecord.sequenceCount)

@@ -1,3 +1,4 @@
+import Checksums
 import HealProtocol
 import Testing
 import TranslatorCore
@@ -134,22 +135,52 @@ import TranslatorCore
 }
 
 @Suite struct JournalSegmentHeaderTests {
+    private let header = JournalSegmentHeader(
+        volume: Gfid("11111111-2222-4333-8444-555555555555")!,
+        writer: Gfid("aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee")!,
+        boot: Gfid("0b00710d-0000-4000-8000-00000000b007")!,
+        instance: FileSystemInstance(superblock: 0x5566, mount: 0x1_0000_0077), replicaSet: 1, target: 2, number: 3,
+        slots: 32_768)
+
     @Test func `a header has the bytes it always had and survives no damage`() throws {
-        let header = JournalSegmentHeader(
-            volume: Gfid("11111111-2222-4333-8444-555555555555")!,
-            writer: Gfid("aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee")!,
-            boot: Gfid("0b00710d-0000-4000-8000-00000000b007")!, replicaSet: 1, target: 2, number: 3, slots: 32_768)
         let bytes = header.encoded
         #expect(
-            bytes.dropLast(8).map { $0 }.hex == "4259504153534a31" + "0001" + "0080" + "00008000"
+            bytes.dropLast(8).map { $0 }.hex == "4259504153534a31" + "0002" + "0080" + "00008000"
                 + "11111111222243338444555555555555" + "aaaaaaaabbbb4ccc8dddeeeeeeeeeeee"
                 + "0b00710d00004000800000000000b007" + "0000000000000003" + "0001" + "0002"
-                + String(repeating: "0", count: 88))
+                + "0000000000005566" + "0000000100000077" + String(repeating: "0", count: 56))
         #expect(try JournalSegmentHeader(decoding: bytes) == header)
         for position in bytes.indices {
             var broken = bytes
             broken[position] ^= 1
             #expect(throws: CodecError.self) { try JournalSegmentHeader(decoding: broken) }
         }
+    }
+    @Test func `a header of version 1 is read as one of an unknown instance`() throws {
+        var old = Array(header.encoded.dropLast(8))
+        old.replaceSubrange(8..<10, with: [0, 1])
+        old.replaceSubrange(76..<92, with: repeatElement(0, count: 16))
+        var checksum = ByteWriter(capacity: 8)
+        checksum.uint64(old.withUnsafeBytes { Checksums.xxh3($0) })
+        var expected = header
+        expected.instance = .unknown
+        #expect(try JournalSegmentHeader(decoding: old + checksum.bytes) == expected)
+    }
+}
+
+@Suite struct FileSystemInstanceTests {
+    @Test func `an instance is the same by its superblock, else by its mount, else nobody knows`() {
+        func compare(_ a: (UInt64, UInt64), _ b: (UInt64, UInt64)) -> FileSystemInstance.Comparison {
+            FileSystemInstance(superblock: a.0, mount: a.1).compared(
+                with: FileSystemInstance(superblock: b.0, mount: b.1))
+        }
+        // As in two mount namespaces.
+        #expect(compare((7, 1), (7, 2)) == .same)
+        #expect(compare((7, 1), (8, 2)) == .other)
+        // One of the two cannot see /sys.
+        #expect(compare((7, 1), (0, 1)) == .same)
+        #expect(compare((7, 1), (0, 2)) == .unknown)
+        #expect(compare((0, 0), (0, 0)) == .unknown)
+        #expect(compare((7, 0), (0, 0)) == .unknown)
     }
 }

@@ -215,8 +215,9 @@ import TranslatorTesting
             try scene.damage(
                 hostile, at: 0,
                 JournalSegmentHeader(
-                    volume: JournalScene.volume, writer: scene.writer, boot: scene.boot, replicaSet: 0, target: 1,
-                    number: 2,
+                    volume: JournalScene.volume, writer: scene.writer, boot: scene.boot, instance: .unknown,
+                    replicaSet: 0,
+                    target: 1, number: 2,
                     slots: 512
                 ).encoded)
         case "huge":

@@ -83,6 +83,23 @@ import TranslatorCore
         #expect(loss == SequenceTracker.Loss(from: 1, count: 1))
     }
 
+    @Test func `after the target was lost no replay tells of what was numbered before, not even if it comes late`() {
+        var ledger = SequenceLedger(), window = ReplayWindow(countMax: 4)
+        func record(_ sequence: UInt64) -> QueuedRecord {
+            QueuedRecord(
+                gfid: .file(7), sequence: sequence, first: 0, second: 1, generation: 1, kind: .range)
+        }
+        let early = ledger.begin(7), late = ledger.begin(7)
+        window.append(record(early))
+        window.forget(through: ledger.assigned)
+        window.append(record(late))
+        let fresh = ledger.begin(7)
+        window.append(record(fresh))
+        let told = window.records(7, from: early, max: 10)
+        #expect(told.records.map(\.sequence) == [fresh])
+        #expect(told.goneThrough == late)
+    }
+
     @Test func `a replay window tells what it keeps, in order, and what is gone`() {
         var window = ReplayWindow(countMax: 4)
         for sequence: UInt64 in [2, 1, 3, 4, 5] {

@@ -134,6 +134,7 @@ public final class BypassTranslator: Translator {
     }
 
     private func replicaWentDown(_ replica: Int) {
+        if replica == targetPosition { observer?.targetLost() }
         for file in active.all {
             if replica == targetPosition { file.guarded.withLock { $0.dataFdIsStale = true } }
             decide(file) { $0.lostLocks(onTarget: replica == targetPosition, at: now) }

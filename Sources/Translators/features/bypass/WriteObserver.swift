@@ -18,8 +18,11 @@ public protocol WriteObserver: AnyObject, Sendable {
     func epochClosed(_ gfid: Gfid, generation: Int32, records: UInt64, isExact: Bool)
     /// fsync waits for this file: the healer shall take it now.
     func healWanted(_ gfid: Gfid, generation: Int32)
-    /// Every sink has healed up to `generation`: the journal may forget it.
+    /// Every sink has healed up to `generation`, or the file is gone (`.max`): the journal may forget it.
     func epochsHealed(_ gfid: Gfid, through generation: Int32)
+    /// The connection to the target's brick was lost. When it is back, whatever was told before may be of writes or
+    /// marks that its disk never got.
+    func targetLost()
 }
 
 /// A journalled write under way.

@@ -13,6 +13,7 @@ final class RecordingObserver: WriteObserver {
         case closed(Int32, records: UInt64, isExact: Bool)
         case wanted(Int32)
         case healed(Int32)
+        case targetLost
     }
     struct Step: Sendable {
         let number: UInt64
@@ -65,6 +66,7 @@ final class RecordingObserver: WriteObserver {
     }
     func healWanted(_ gfid: Gfid, generation: Int32) { note(gfid, .wanted(generation)) }
     func epochsHealed(_ gfid: Gfid, through generation: Int32) { note(gfid, .healed(generation)) }
+    func targetLost() { note(.none, .targetLost) }
 
     /// Generations told to be closed, with the number of records.
     var closed: [Int32: UInt64] {
