@@ -4,8 +4,8 @@ import TranslatorCore
 // An object that some replicas have comes to those that lack it.
 extension ReplicateTranslator {
     /// Gives `gfid` its name on the `lacking` replicas, where nothing stands under it: another name for an object that
-    /// is there, else a new one like that of `source`, whose content is marked as missing there **before** anybody can
-    /// see it. The caller holds the name's lock. False where it did not come.
+    /// is there, whose own marks say what it misses, else a new one like that of `source`, whose content is marked as
+    /// missing there **before** anybody can see it. The caller holds the name's lock. False where it did not come.
     func bring(
         _ gfid: Gfid, as name: EntryName, in parent: Inode, from source: Int, to lacking: [Bool], _ locked: UnderLocks
     ) async -> Bool {
@@ -15,7 +15,8 @@ extension ReplicateTranslator {
             guard iatt.gfid == gfid else { return false }
             let inode = volume.environment.inodes.inode(gfid, type: iatt.type)
             let original = Original(inode: inode, iatt: iatt, xattrs: try await xattrs(of: inode, on: source, locked))
-            try await mark(original, missingOn: lacking, on: source, locked)
+            let absent = try await lacks(inode, among: lacking, locked)
+            try await mark(original, missingOn: absent, on: source, locked)
             var target: [UInt8] = []
             if iatt.type == .symlink {
                 target = try await replicas[source].readlink(ReadlinkRequest(inode: inode), in: locked.frame).target
@@ -23,13 +24,29 @@ extension ReplicateTranslator {
             let (entry, link) = (NewEntry(parent: parent, name: name, inode: inode, xdata: Self.internalFop), target)
             let outcome = Outcome(
                 await windAll(lacking) { [self] replica throws(FopError) in
-                    try await make(original, entry, link, on: replica, locked.frame)
+                    if absent[replica] { return try await make(original, entry, link, on: replica, locked.frame) }
+                    let request = LinkRequest(inode: inode, parent: parent, name: name)
+                    _ = try await replicas[replica].link(request, in: locked.frame)
                 })
             return outcome.succeeded == lacking
         } catch {
             volume.log(.warning, "gfid \(gfid): cannot be brought from \"\(replicas[source].name)\": \(error)")
             return false
         }
+    }
+
+    /// On which of these replicas there is no such object, under no name.
+    private func lacks(_ inode: Inode, among chosen: [Bool], _ locked: UnderLocks) async throws(FopError) -> [Bool] {
+        let answers = await windAll(chosen) { [self] replica throws(FopError) in
+            _ = try await replicas[replica].lookup(LookupRequest(.inode(inode)), in: locked.frame)
+        }
+        var absent = nobody
+        for (replica, answer) in answers.enumerated() {
+            guard let error = answer?.error else { continue }
+            guard error == .stale || error == .noEntry else { throw error }
+            absent[replica] = true
+        }
+        return absent
     }
 
     private static let internalFop: Xdata = [XdataKey.internalFop: .int(1)]
@@ -54,6 +71,7 @@ extension ReplicateTranslator {
         _ original: Original, missingOn lacking: [Bool], on source: Int, _ locked: UnderLocks
     ) async throws(FopError) {
         let inode = original.inode
+        guard lacking.contains(true) else { return }
         switch original.iatt.type {
         case .regular where original.iatt.size > 0:
             let values = marks(blaming: lacking, by: PendingCounts(data: 1), dirty: .zero)

@@ -106,6 +106,22 @@ struct SplitNamesTests {
         await scene.stack.stop()
     }
 
+    @Test func `what the other has under another name gets this one too, and its own marks say what it misses`()
+        async throws
+    {
+        let scene = try await Scene()
+        let inode = scene.stack.graph.environment.inodes.inode(scene.gfids[1], type: .regular)
+        let entry = NewEntry(parent: scene.directory, name: "g", inode: inode)
+        let make = MknodRequest(entry: entry, mode: FileType.regular.rawValue | 0o644, device: 0)
+        _ = try await scene.stack.replicate.replicas[0].mknod(make, in: scene.stack.frame)
+        scene.stack.accuse(0, 1, PendingCounts(data: 65_536), "d/g")
+        _ = try await scene.keep(1, discarding: true)
+        #expect(scene.gfid("d/f", on: 0) == scene.gfids[1])
+        #expect(scene.stack.counts(1, about: 0, "d/f").isZero)
+        #expect(scene.stack.counts(0, about: 1, "d/f") == PendingCounts(data: 65_536))
+        await scene.stack.stop()
+    }
+
     @Test func `discarded, the other is gone`() async throws {
         let scene = try await Scene()
         #expect(try await scene.keep(1, discarding: true) == [])
