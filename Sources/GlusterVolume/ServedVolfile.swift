@@ -9,10 +9,11 @@ public struct ServedVolfile: Sendable {
     public let passedThrough: [TranslatorType]
 
     /// Throws one sentence that names the volume and what of it cannot be served. `isHere` tells whether a brick is a
-    /// directory of this machine; it is asked for bypass only. `isWriteback`: the kernel gathers writes.
+    /// directory of this machine; it is asked for bypass only. `terms`: of such bricks, by their volumes' names.
+    /// `isWriteback`: the kernel gathers writes.
     public init(
         _ fetched: Volfile, bypass: BypassRequest? = nil, isWriteback: Bool = false,
-        isHere: (BrickPlace) -> Bool = { _ in false }
+        terms: [String: BrickTerms] = [:], isHere: (BrickPlace) -> Bool = { _ in false }
     ) throws(VolfileError) {
         var blocks: [Volfile.VolumeBlock] = []
         var passed: [TranslatorType] = []
@@ -30,7 +31,7 @@ public struct ServedVolfile: Sendable {
                 blocks.append(kept)
                 guard let bypass, block.type == GlusterTranslators.replicate else { continue }
                 let target = try bypass.target.chosen(of: BrickPlace.of(kept, in: fetched), for: kept, isHere)
-                if bypass.isDirect, isHere(target) { blocks.goDirect(to: target) }
+                if bypass.isDirect, isHere(target) { blocks.goDirect(to: target, terms[target.volume] ?? BrickTerms()) }
                 let above = bypass.block(above: kept, target: target)
                 standIns[block.name] = above.name
                 blocks.append(above)
@@ -52,7 +53,8 @@ public struct ServedVolfile: Sendable {
     /// the brick that it wrote to, and what was a directory of this machine is one. Throws when another brick stands in
     /// the target's place: its journal, and what was written there, belong to the one before.
     public init(
-        _ fetched: Volfile, bypass: BypassRequest?, isWriteback: Bool = false, as running: Volfile
+        _ fetched: Volfile, bypass: BypassRequest?, isWriteback: Bool = false, terms: [String: BrickTerms] = [:],
+        as running: Volfile
     ) throws(VolfileError) {
         var bypass = bypass
         let target = running.volumes.first { $0.type == GlusterTranslators.bypass }?.option("target")
@@ -64,7 +66,7 @@ public struct ServedVolfile: Sendable {
             }
             bypass = BypassRequest(.named(target), options: asked.options, isDirect: asked.isDirect)
         }
-        try self.init(fetched, bypass: bypass, isWriteback: isWriteback) {
+        try self.init(fetched, bypass: bypass, isWriteback: isWriteback, terms: terms) {
             running[$0.volume]?.type == GlusterTranslators.direct
         }
     }
@@ -123,14 +125,16 @@ public struct ServedVolfile: Sendable {
     /// files are spread over the sets, is for mounts. The data of bricks that are here is read and written in their
     /// directories.
     public static func replicaSets(
-        of fetched: Volfile, isHere: (BrickPlace) -> Bool = { _ in false }
+        of fetched: Volfile, terms: [String: BrickTerms] = [:], isHere: (BrickPlace) -> Bool = { _ in false }
     ) throws(VolfileError) -> [Volfile] {
         var sets: [Volfile] = []
         for block in fetched.volumes where block.type == GlusterTranslators.replicate {
             try GlusterTranslators.refuseArbiter(block)
             let cut = try Volfile(fetched.volumes, file: fetched.file, top: block.name)
             var blocks = cut.volumes
-            for brick in BrickPlace.of(block, in: fetched) where isHere(brick) { blocks.goDirect(to: brick) }
+            for brick in BrickPlace.of(block, in: fetched) where isHere(brick) {
+                blocks.goDirect(to: brick, terms[brick.volume] ?? BrickTerms())
+            }
             sets.append(try Volfile(blocks, file: fetched.file))
         }
         return sets

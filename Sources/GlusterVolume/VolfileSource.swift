@@ -13,6 +13,8 @@ public final class VolfileSource: Sendable {
     public let volume: ClusterVolume
     private let environment: GraphEnvironment
     private let connection = Mutex<GlusterdConnection?>(nil)
+    /// The bricks whose terms were asked for last, and what they were.
+    private let asked = Mutex<[(brick: BrickPlace, terms: BrickTerms)]>([])
     /// Something may have changed: glusterd says so, or is gone and may have missed to. One waiting is as good as two.
     private let news: AsyncStream<Void>
     private let tell: AsyncStream<Void>.Continuation
@@ -42,8 +44,8 @@ public final class VolfileSource: Sendable {
         throw .nobodyAnswers(volume, reasons)
     }
 
-    /// Calls `changed` with the text whenever it is another one than `text`, the one that was fetched before. Returns
-    /// when its task is cancelled, or after `close`.
+    /// Calls `changed` with the text whenever it is another one than `text`, the one that was fetched before, or a brick
+    /// that was asked for has other terms. Returns when its task is cancelled, or after `close`.
     public func follow(_ text: String, _ changed: (String) async -> Void) async {
         var (text, pause, isLost) = (text, Self.pauseMin, false)
         for await _ in news {
@@ -51,7 +53,7 @@ public final class VolfileSource: Sendable {
                 let fresh = try await fetch()
                 if isLost { log(.info, "\(volume): glusterd answers again") }
                 (pause, isLost) = (Self.pauseMin, false)
-                guard fresh != text else { continue }
+                if fresh == text, await !termsHaveChanged() { continue }
                 text = fresh
                 await changed(fresh)
             } catch {
@@ -63,6 +65,41 @@ public final class VolfileSource: Sendable {
                 tell.yield()
             }
         }
+    }
+
+    /// What the volfiles of those bricks of `fetched` say that `isHere`, by the names of their volumes. Where one cannot
+    /// be had, its brick may have to see every write.
+    public func brickTerms(
+        of fetched: Volfile, isHere: (BrickPlace) -> Bool
+    ) async -> [String: BrickTerms] {
+        asked.withLock { $0 = [] }
+        var terms: [String: BrickTerms] = [:]
+        for block in fetched.volumes where block.type == GlusterTranslators.replicate {
+            for brick in BrickPlace.of(block, in: fetched) where isHere(brick) {
+                let found = await self.terms(of: brick)
+                terms[brick.volume] = found
+                asked.withLock { $0.append((brick, found)) }
+            }
+        }
+        return terms
+    }
+
+    /// A brick's options are in its own volfile, not in that of clients.
+    private func termsHaveChanged() async -> Bool {
+        for (brick, known) in asked.withLock({ $0 }) where await terms(of: brick) != known { return true }
+        return false
+    }
+
+    private func terms(of brick: BrickPlace) async -> BrickTerms {
+        let name = brick.volfileName(in: volume.name)
+        if let open = connection.withLock({ $0 }), let text = try? await open.volfile(of: name),
+            let volfile = try? Volfile(text, file: name, writer: .glusterd)
+        {
+            return BrickTerms(volfile)
+        }
+        var unknown = BrickTerms()
+        unknown.watchers = ["something that its volfile, which glusterd does not hand out, may name"]
+        return unknown
     }
 
     public func close() {

@@ -42,14 +42,15 @@ struct HealerConfiguration {
 
     /// Of a volfile that glusterd makes for its clients: what stands above the replica sets is no matter of healers.
     init(
-        fetched text: String, of cluster: ClusterVolume, commandLine: [(name: String, text: String)]
-    ) throws(DaemonFailure) {
+        fetched text: String, from source: VolfileSource, commandLine: [(name: String, text: String)]
+    ) async throws(DaemonFailure) {
+        let cluster = source.volume
         volume = cluster.name
         let goesDirect = try HealerOptions(volfile: nil, commandLine: commandLine).values.flag("direct")
         do throws(VolfileError) {
-            let sets = try ServedVolfile.replicaSets(
-                of: try Volfile(text, file: cluster.description, writer: .glusterd)
-            ) { goesDirect && $0.isOnThisMachine }
+            let fetched = try Volfile(text, file: cluster.description, writer: .glusterd)
+            let terms = await source.brickTerms(of: fetched) { goesDirect && $0.isOnThisMachine }
+            let sets = try ServedVolfile.replicaSets(of: fetched, terms: terms) { goesDirect && $0.isOnThisMachine }
             parts = try Self.parts(sets, commandLine)
         } catch {
             throw DaemonFailure(error)

@@ -48,7 +48,7 @@ struct HealingService: Sendable {
             let running = RunningHealer(
                 volume: configuration.volume, parts: parts, description: description, departure: departure,
                 outdated: OutdatedGraph(), log: log, reopenLog: reopenLog)
-            let following = Task { await description.follow(text) { running.reload($0) } }
+            let following = Task { await description.follow(text) { await running.reload($0) } }
             defer { following.cancel() }
             try await heal(running, ids[0], environment, signals)
         } catch {

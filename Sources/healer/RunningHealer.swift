@@ -61,9 +61,9 @@ struct RunningHealer: Sendable {
         }
     }
 
-    func reload(_ text: String) {
+    func reload(_ text: String) async {
         do throws(DaemonFailure) {
-            reload(try description.configuration(text))
+            reload(try await description.configuration(text))
         } catch {
             refuse(error)
         }

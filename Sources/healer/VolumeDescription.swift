@@ -46,15 +46,15 @@ struct VolumeDescription: Sendable {
         case .cluster(let source):
             do throws(VolfileProblem) { text = try await source.fetch() } catch { throw DaemonFailure(error) }
         }
-        return (try configuration(text), text)
+        return (try await configuration(text), text)
     }
 
-    func configuration(_ text: String) throws(DaemonFailure) -> HealerConfiguration {
+    func configuration(_ text: String) async throws(DaemonFailure) -> HealerConfiguration {
         switch place {
         case .file(let path, let volumeName):
             try HealerConfiguration(text, file: path, volumeName: volumeName, commandLine: commandLine)
         case .cluster(let source):
-            try HealerConfiguration(fetched: text, of: source.volume, commandLine: commandLine)
+            try await HealerConfiguration(fetched: text, from: source, commandLine: commandLine)
         }
     }
 

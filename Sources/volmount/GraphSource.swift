@@ -54,7 +54,7 @@ struct GraphSource: Sendable {
     func graph() async throws(DaemonFailure) -> (graph: Graph, text: String) {
         let text = try await text()
         do throws(VolfileError) {
-            let (volfile, passedThrough) = try served(text)
+            let (volfile, passedThrough) = try await served(text)
             if isDebugging { print("\(volfile)") }
             fflush(nil)
             if !passedThrough.isEmpty {
@@ -102,7 +102,8 @@ struct GraphSource: Sendable {
             }
             do throws(VolfileError) {
                 let served = try ServedVolfile(
-                    fresh, bypass: bypass, isWriteback: options.settings.isWriteback, as: graph.volfile)
+                    fresh, bypass: bypass, isWriteback: options.settings.isWriteback,
+                    terms: await terms(of: fresh, from: source), as: graph.volfile)
                 try take(try traced(served.volfile), into: graph)
             } catch {
                 graph.top.volume.log(
@@ -160,15 +161,23 @@ struct GraphSource: Sendable {
 
     private func served(
         _ text: String
-    ) throws(VolfileError) -> (volfile: Volfile, passedThrough: [TranslatorType]) {
+    ) async throws(VolfileError) -> (volfile: Volfile, passedThrough: [TranslatorType]) {
         switch place {
         case .file(let path): return (try traced(try Volfile(text, file: path, top: mountedVolume)), [])
         case .cluster(let source):
+            let fetched = try fetched(text, from: source)
             let served = try ServedVolfile(
-                try fetched(text, from: source), bypass: bypass, isWriteback: options.settings.isWriteback
+                fetched, bypass: bypass, isWriteback: options.settings.isWriteback,
+                terms: await terms(of: fetched, from: source)
             ) { $0.isOnThisMachine }
             return (try traced(served.volfile), served.passedThrough)
         }
+    }
+
+    /// Of the bricks of this machine, where one of them may be read and written in its directory.
+    private func terms(of fetched: Volfile, from source: VolfileSource) async -> [String: BrickTerms] {
+        guard bypass?.isDirect == true else { return [:] }
+        return await source.brickTerms(of: fetched) { $0.isOnThisMachine }
     }
 
     private func fetched(_ text: String, from source: VolfileSource) throws(VolfileError) -> Volfile {

@@ -37,8 +37,8 @@ extension DirectTranslator {
             switch finding {
             case .unreachable: return false
             case .isBrick(let visit):
-                state.standing = .proved
-                serving.store(visit, ordering: .releasing)
+                (state.standing, state.visit) = (.proved, visit)
+                serving.store(state.served, ordering: .releasing)
             case .isNot(let why): state.standing = .refused(why)
             }
             state.isDecided = true
@@ -46,11 +46,11 @@ extension DirectTranslator {
         }
         guard isNews else { return }
         switch finding {
-        case .isBrick: volume.log(.info, "the data of \(brickPlace) is read and written in its directory")
+        case .isBrick where isDirect: volume.log(.info, "the data of \(brickPlace) is read and written in its directory")
         case .isNot(let why):
             volume.environment.warnOnce(
                 volume: name, "\(why); data of \(brickPlace) goes through the process that serves it")
-        case .unreachable: break
+        case .isBrick, .unreachable: break
         }
         announce()
     }

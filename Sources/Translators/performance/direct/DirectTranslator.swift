@@ -18,6 +18,13 @@ public final class DirectTranslator: RemoteBrick {
         "Reads and writes the data of a brick of this machine in its directory, beside the process that serves it."
     public static let needs: SubvolumeNeed = .exactly(2)
 
+    public static let options: [OptionDeclaration] = [
+        .text(
+            "watchers", default: nil,
+            "What in the brick's process has to see every write, such as bitrot detection, quota or the changelog of geo-replication: nothing goes to the directory while there is any."
+        ).reconfigurable()
+    ]
+
     /// What is known of the directory.
     enum Standing: Sendable {
         /// The brick's process was never reached.
@@ -33,6 +40,11 @@ public final class DirectTranslator: RemoteBrick {
         /// Whether the directory was looked at since the wire came up.
         var isDecided = false
         var isStarted = false
+        /// Of the directory as it was proved since the wire came up; 0: it was not.
+        var visit: UInt64 = 0
+        var watchers: String?
+        /// What goes to the directory now.
+        var served: UInt64 { watchers == nil ? visit : 0 }
         var proving: Task<Void, Never>?
         var teller: Task<Void, Never>?
 
@@ -59,6 +71,26 @@ public final class DirectTranslator: RemoteBrick {
         }
         self.volume = volume
         (wire, self.directory) = (volume.subvolumes[0], directory)
+        let watchers = volume.options.text(ifSet: "watchers")
+        state.withLock { $0.watchers = watchers }
+        sayWatchers(watchers)
+    }
+
+    public func reconfigure(_ options: OptionValues) throws(VolfileError) {
+        let watchers = options.text(ifSet: "watchers")
+        let isNews = state.withLock { state in
+            defer { state.watchers = watchers }
+            return state.watchers != watchers
+        }
+        guard isNews else { return }
+        state.withLock { serving.store($0.served, ordering: .releasing) }
+        sayWatchers(watchers)
+    }
+
+    private func sayWatchers(_ watchers: String?) {
+        guard let watchers else { return }
+        volume.log(
+            .warning, "data of \(brickPlace) goes through the process that serves it, which has to see it: \(watchers)")
     }
 
     /// Whether files that are opened now are read and written in the directory.
@@ -117,6 +149,7 @@ public final class DirectTranslator: RemoteBrick {
     private func wireChanged(isUp: Bool) -> Bool {
         state.withLock { state in
             (state.isWireUp, state.isDecided, state.time) = (isUp, false, state.time + 1)
+            state.visit = 0
             serving.store(0, ordering: .releasing)
             return state.isStarted
         }

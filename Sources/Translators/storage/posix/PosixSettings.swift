@@ -12,6 +12,7 @@ struct PosixSettings: Sendable {
     let janitorSleep: Duration
     let recordsPaths: Bool
     let pathSeparator: String
+    let reserve: DiskReserve.Amount
 
     init(_ volume: Volume) throws(VolfileError) {
         let options = volume.options
@@ -39,6 +40,7 @@ struct PosixSettings: Sendable {
         janitorSleep = options.duration("janitor-sleep-duration")
         recordsPaths = options.flag("gfid2path")
         pathSeparator = options.text("gfid2path-separator")
+        reserve = DiskReserve.Amount(options.sizeOrPercent("reserve"))
     }
 }
 
@@ -52,6 +54,10 @@ extension PosixTranslator {
             "visiting", default: false,
             "Another process, such as glusterfsd, serves the brick: read and write the data of open files beside it, and leave everything else to it. For performance/direct."
         ),
+        .sizeOrPercent(
+            "reserve", default: "0",
+            "How much of the brick's file system is left free, of all of it or in bytes (up to 100 without a unit: per cent): past it whatever takes room is ENOSPC, but heals. Bricks of glusterd have 1% by default."
+        ).reconfigurable(),
         .duration(
             "health-check-interval", default: "30",
             "How often .glusterfs/health_check is rewritten; a failure takes the brick down. 0: never."),

@@ -39,6 +39,7 @@ extension PosixTranslator {
     public func create(_ request: CreateRequest, in frame: Frame) async throws(FopError) -> EntryReply {
         let entry = request.entry
         let opening = serving.load(ordering: .relaxed)
+        try reserve.take(0, brick.root.number, in: frame)
         let parent = try parentBefore(entry.parent, entry.name)
         let file = try makeFile(entry, mode: request.mode, parent, frame)
         openFiles.opened(entry.inode.gfid)
@@ -128,6 +129,7 @@ extension PosixTranslator {
     public func mknod(_ request: MknodRequest, in frame: Frame) async throws(FopError) -> EntryReply {
         let entry = request.entry
         let gfid = entry.inode.gfid
+        try reserve.take(0, brick.root.number, in: frame)
         let parent = try parentBefore(entry.parent, entry.name)
         if entry.xdata[XdataKey.internalFop] != nil, let object = try existing(gfid) {
             try addName(object, gfid, parent, entry.name)
@@ -167,6 +169,7 @@ extension PosixTranslator {
         let entry = request.entry
         guard !request.target.isEmpty, !request.target.contains(0) else { throw .invalid }
         guard request.target.count < Int(PATH_MAX) else { throw .nameTooLong }
+        try reserve.take(0, brick.root.number, in: frame)
         let parent = try parentBefore(entry.parent, entry.name)
         let target = request.target + [0]
         let object = try makeAtHandle(entry, 0, parent, nil, frame) { [brick = try brick] path in
@@ -206,6 +209,7 @@ extension PosixTranslator {
         let entry = request.entry
         let gfid = entry.inode.gfid
         let brick = try brick
+        try reserve.take(0, brick.root.number, in: frame)
         let parent = try parentBefore(entry.parent, entry.name)
         if try isTaken(gfid) { throw .noData }
         let aside = "\(BrickFolder.staging)/\(gfid)-\(getpid())-\(UniqueNumber.next())"

@@ -10,6 +10,7 @@ extension PosixTranslator {
         let file = try file(request.fd)
         guard request.fd.flags.canWrite else { throw .badDescriptor }
         guard request.offset <= UInt64(Int64.max) - UInt64(request.payload.count) else { throw .fileTooLarge }
+        try reserve.take(UInt64(request.payload.count), file.number, in: frame)
         var reply = WriteReply(bytes: 0)
         if !request.xdata.isEmpty { reply.xdata = try answers(to: request, of: file) }
         if let number = directDescriptor(for: request) {
@@ -176,6 +177,7 @@ extension PosixTranslator {
         guard fd.flags.canWrite else { throw .badDescriptor }
         guard bytes > 0 else { throw .invalid }
         guard offset <= UInt64(Int64.max), bytes <= UInt64(Int64.max) - offset else { throw .fileTooLarge }
+        if mode & FALLOC_FL_PUNCH_HOLE == 0 { try reserve.take(bytes, atOnce: true, file.number, in: frame) }
         return AttributesReply(
             attributes: try brick.changing(file, fd.inode.gfid, .content, frame) { () throws(FopError) in
                 _ = try PosixCall.run { Glibc.fallocate(file.number, mode, off_t(offset), off_t(bytes)) }
@@ -190,6 +192,7 @@ extension PosixTranslator {
         let limit = UInt64(Int64.max)
         guard request.sourceOffset <= limit, request.sinkOffset <= limit else { throw .invalid }
         var (from, to) = (off64_t(request.sourceOffset), off64_t(request.sinkOffset))
+        try reserve.take(request.bytes, sink.number, in: frame)
         // The kernel copies at most 2 GiB less a page at a time, and says how much.
         let wanted = Int(clamping: request.bytes)
         let copied = try PosixCall.run { copy_file_range(source.number, &from, sink.number, &to, wanted, 0) }

@@ -18,6 +18,7 @@ public final class PosixTranslator: LocalBrick {
     public let brickDirectory: String
     public var ordersMetadata: Bool { (try? brick.ordersMetadata) ?? false }
     let settings: PosixSettings
+    let reserve: DiskReserve
     let openFiles = OpenFileTable()
     let openFds = OpenFds()
     /// Which opening of the directory serves fops, by a number that is never used again; 0: none does, every fop
@@ -35,6 +36,11 @@ public final class PosixTranslator: LocalBrick {
         self.volume = volume
         settings = try PosixSettings(volume)
         brickDirectory = settings.directory
+        reserve = DiskReserve(settings.reserve)
+    }
+
+    public func reconfigure(_ options: OptionValues) throws(VolfileError) {
+        reserve.change(to: DiskReserve.Amount(options.sizeOrPercent("reserve")))
     }
 
     public func start() async throws(VolfileError) {

@@ -141,6 +141,27 @@ struct DirectTranslatorTests {
         await scene.graph.stop()
     }
 
+    @Test func `while something has to see every write, all goes to the brick's process`() async throws {
+        let scene = try await Scene()
+        let fd = try await scene.create("file")
+        func reconfigure(_ watchers: [String: String]) throws {
+            try scene.direct.reconfigure(
+                try OptionValues(watchers, declarations: DirectTranslator.options))
+        }
+        try reconfigure(["watchers": "quota"])
+        try await scene.write(fd, at: 2)
+        #expect(scene.wire.callCount(of: .writev) == 1)
+        #expect(scene.lines.all.contains { $0.contains("which has to see it: quota") })
+        scene.wire.goDown()
+        scene.wire.comeUp()
+        #expect(await eventually { scene.direct.localBrick != nil })
+        #expect(!scene.direct.isDirect)
+        try reconfigure([:])
+        #expect(await eventually { scene.direct.isDirect })
+        await scene.direct.release(fd)
+        await scene.graph.stop()
+    }
+
     @Test func `whoever still has a file open whose last name went sees when it was written`() async throws {
         let scene = try await Scene()
         let fd = try await scene.create("file")
