@@ -3,6 +3,7 @@ through glusterfs's own and the reverse, bypassed writes are healed until the br
 heal, and what we cannot serve is refused in one sentence.
 """
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -146,6 +147,91 @@ def in_the_bricks_directory(cluster):
         expect(file.read() == content, "glusterfs's mount reads something else")
     expect(os.stat(os.path.join(genuine, "image")).st_mtime_ns == times, "the time of the last write is lost")
     wait_until("glusterfs to find nothing to heal", lambda: volume.heal_info() == ["0", "0"])
+
+
+def lock(kind, path):
+    """A program that holds a lock of the whole file: prints "got" or "refused", and holds it until its input ends."""
+    take = {"flock": "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)", "fcntl": "fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+            "ofd": "fcntl.fcntl(file, 37, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0))"}[kind]
+    program = ("import fcntl, struct, sys\nfile = open(sys.argv[1], 'r+b')\ntry:\n    %s\n    print('got', flush=True)\n"
+               "except OSError:\n    print('refused', flush=True)\nsys.stdin.read()" % take)
+    process = subprocess.Popen([sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return process, process.stdout.readline().strip()
+
+
+def locks_and_what_files_have(cluster):
+    """Locks of every kind exclude each other between our mounts and GlusterFS's; a killed waiter leaves none; what files
+    have beside content is the same on both bricks after bypassed writes.
+    """
+    volume = cluster.volume("kept", "replica 2", 2)
+    volume.set("cluster.self-heal-daemon", "off")
+    ours, genuine = volume.mount_ours("bypass", "target=kept-client-0"), volume.mount_genuine()
+    write(os.path.join(ours, "file"), b"locked")
+    wait_until("GlusterFS's mount to see it", lambda: os.path.exists(os.path.join(genuine, "file")))
+    for first, second in ((ours, genuine), (genuine, ours)):
+        for held in ("flock", "fcntl", "ofd"):
+            holder, got = lock(held, os.path.join(first, "file"))
+            expect(got == "got", "a lock that nobody holds is refused: %s in %s" % (held, first))
+            for asked in ("flock", "fcntl", "ofd"):
+                other, got = lock(asked, os.path.join(second, "file"))
+                expect(got == "refused", "%s in %s beside %s in %s" % (asked, second, held, first))
+                other.communicate("")
+            holder.communicate("")
+    holder, _ = lock("flock", os.path.join(genuine, "file"))
+    waiter = subprocess.Popen(["flock", os.path.join(ours, "file"), "true"])
+    wait_until("the waiter", lambda: "request_wait" in open("/proc/%d/wchan" % waiter.pid).read())
+    waiter.kill()
+    waiter.wait(10)
+    holder.communicate("")
+    wait_until("the lock", lambda: subprocess.run(["flock", "-n", os.path.join(genuine, "file"), "true"]).returncode == 0)
+
+    volume.start_healer()
+    program, name = os.path.join(ours, "program"), b"user.caf\xe9"
+    write(program, bytes_of("program", 8192))
+    os.chmod(program, 0o6755)
+    for capability in (bytes.fromhex("0100000200040000000000000000000000000000"), None):
+        with open(program, "r+b") as file:
+            file.write(b"z")
+        if capability:
+            os.setxattr(program, "security.capability", capability)
+        volume.wait_clean()
+        for brick in volume.bricks:
+            found = xattrs_of(os.path.join(brick, "program")).get("security.capability")
+            mode = os.stat(os.path.join(brick, "program")).st_mode & 0o7777
+            expect(found == capability and mode == 0o6755, "%s has %s, %o" % (brick, found, mode))
+    os.setxattr(program.encode(), name, b"1")
+    expect(os.getxattr(program.encode(), name) == b"1" and os.fsdecode(name) in os.listxattr(program), "xattr names are not bytes")
+    os.mkdir(os.path.join(ours, "many"))
+    for number in range(400):
+        write(os.path.join(ours, "many", "file-%d" % number), b"")
+    with os.scandir(os.path.join(ours, "many")) as entries:
+        others = [entry.name for entry in entries if entry.inode() != os.lstat(entry.path).st_ino]
+    expect(not others, "readdir has other inode numbers than stat: %s" % others[:3])
+
+
+def what_a_brick_has_to_see(cluster):
+    """storage.reserve holds for what is written in the brick's directory; with a changelog nothing is written there."""
+    volume = cluster.volume("rules", "replica 2", 2)
+    volume.set("cluster.self-heal-daemon", "off")
+    ours = volume.mount_ours("bypass", "target=rules-client-0")
+    path = os.path.join(ours, "file")
+    write(path, b"before")
+
+    def full():
+        try:
+            with open(path, "r+b") as file:
+                file.write(bytes_of("full", 65536))
+        except OSError as error:
+            return error.errno == errno.ENOSPC
+        return False
+    expect(not full(), "there is no room at first")
+    volume.set("storage.reserve", "100")
+    wait_until("the reserve to be kept", full)
+    volume.set("storage.reserve", "0")
+    wait_until("room", lambda: not full())
+    volume.set("changelog.changelog", "on")
+    wait_until("the line", lambda: "which has to see it: the changelog" in volume.said("ours"))
+    expect("\ndirect=false" in dump_of(volume), "data goes to the directory all the same")
 
 
 def the_next_server(cluster):
@@ -381,8 +467,8 @@ def the_readme_example(cluster):
             process.wait(30)
 
 
-CASES = (both_ways, bypass_and_healer, in_the_bricks_directory, the_next_server, what_is_refused, mount_8, a_volume_that_changes,
-         bricks_that_are_replaced, a_distributed_volume_is_healed, the_readme_example)
+CASES = (both_ways, bypass_and_healer, in_the_bricks_directory, locks_and_what_files_have, what_a_brick_has_to_see, the_next_server,
+         what_is_refused, mount_8, a_volume_that_changes, bricks_that_are_replaced, a_distributed_volume_is_healed, the_readme_example)
 
 
 if __name__ == "__main__":

@@ -101,6 +101,8 @@ extension FuseSession {
         change.mode = iatt.mode & ~killed
         let reply = try await top.setattr(SetattrRequest(target, iatt: change, valid: .mode), in: frame)
         saw(reply.attributes.post, of: node)
+        // The kernel goes on believing the mode that it knows, and would run the file by it.
+        if node.number != 0 { call.queue.notify(FuseNotification.invalidateInode(node: node.number, offset: -1)) }
     }
 
     /// The bits that go: set-group-ID where the group may execute the file, or the caller is not in the group.
