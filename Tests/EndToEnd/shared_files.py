@@ -12,6 +12,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cluster import run_cases  # noqa: E402
+from sharing import expect_close_to_open, expect_no_update_lost, expect_replaced_while_read  # noqa: E402
 from testbed import expect  # noqa: E402
 from trees import write  # noqa: E402
 
@@ -114,7 +115,22 @@ def a_file_that_its_writers_host_removes_too(cluster):
     expect(not any(os.path.exists(os.path.join(brick, "daemon.pid")) for brick in volume.bricks), "it is still there")
 
 
-CASES = (turns_beside_a_bypass_writer, a_file_that_its_writers_host_removes_too)
+def what_is_closed_or_unlocked_is_seen(cluster):
+    """Between two mounts with bypass, each to its own brick, and one without; the healer runs."""
+    volume = cluster.volume("seen", "replica 2", 2)
+    volume.set("cluster.self-heal-daemon", "off")
+    first = volume.mount_ours("bypass", "target=seen-client-0", what="first")
+    second = volume.mount_ours("bypass", "target=seen-client-1", what="second")
+    plain = volume.mount_ours(what="plain")
+    volume.start_healer()
+    for reader in (second, plain):
+        expect_close_to_open(first, reader)
+    expect_no_update_lost((first, second, plain), 100)
+    expect_replaced_while_read(first, first, 150)
+    expect_replaced_while_read(first, second, 150)
+
+
+CASES = (turns_beside_a_bypass_writer, a_file_that_its_writers_host_removes_too, what_is_closed_or_unlocked_is_seen)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bad_input import says_one_sentence  # noqa: E402
-from testbed import Testbed, wait_until  # noqa: E402
+from sharing import expect_close_to_open, expect_no_update_lost, expect_replaced_while_read  # noqa: E402
+from testbed import Complaint, Testbed, wait_until  # noqa: E402
 
 
 class SecondMount:
@@ -83,8 +84,23 @@ def scenes(release):
         with SecondMount(testbed, write_through) as second:
             error = write_error(os.path.join(second.directory, "file")) or write_error(os.path.join(testbed.mount_point, "file"))
             yield "two mounts that write through both write", error
+            yield from sharing(testbed, second)
     finally:
         testbed.stop()
+
+
+def sharing(testbed, second):
+    mounts = (testbed.mount_point, second.directory)
+    testbed.start_healer()
+    for promise, check in (("what one mount closed the other reads when it opens", lambda: expect_close_to_open(*mounts)),
+                           ("a counter that both increment under a lock loses nothing", lambda: expect_no_update_lost(mounts, 300)),
+                           ("a file that is replaced while it is read is read to its end", lambda: expect_replaced_while_read(*mounts, 300)),
+                           ("the same on one mount", lambda: expect_replaced_while_read(mounts[0], mounts[0], 300))):
+        try:
+            check()
+            yield promise, None
+        except Complaint as complaint:
+            yield promise, str(complaint)
 
 
 def main():

@@ -41,4 +41,7 @@ public protocol ReplicaSet: Translator {
     /// one that nobody accuses is as good. It is asked when a change begins, after its locks were waited for. Never
     /// blocks.
     func rely(on replica: Int?, for inode: Inode)
+    /// What an open of a file through this translator holds on one of its replicas: it outlives the file's last name.
+    /// Nil where it is not open there.
+    func descriptor(of fd: Fd, on replica: Int) -> Fd?
 }

@@ -22,5 +22,6 @@ public final class ReplicaSetStub: ReplicaSet {
     public var locksEagerly: Bool { true }
     public var volumeID: Gfid? { nil }
     public func settle(_ inode: Inode) async {}
+    public func descriptor(of fd: Fd, on replica: Int) -> Fd? { nil }
     public func rely(on replica: Int?, for inode: Inode) {}
 }

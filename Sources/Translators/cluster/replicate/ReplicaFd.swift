@@ -98,6 +98,11 @@ extension ReplicateTranslator {
         outer.contexts.findOrSet(at: slot) { ReplicaFd(outer, replicas: replicas.count) }
     }
 
+    public func descriptor(of outer: Fd, on replica: Int) -> Fd? {
+        guard let own: ReplicaFd = outer.contexts.context(at: slot), own.isOpen(on: replica) else { return nil }
+        return own.inner
+    }
+
     func ensureOpen(_ fd: ReplicaFd, on replica: Int, in frame: Frame) async throws(FopError) {
         if fd.isOpen(on: replica) { return }
         try await fd.ensureOpen(on: replica) { () throws(FopError) in

@@ -19,6 +19,8 @@ final class ReplicaInode: Sendable {
         /// Of the connections when it was found out, and when that was.
         var generation: UInt64
         var at: MonotonicTime
+        /// Doubts, ever, when the replicas were asked (`ReplicateTranslator.doubts`).
+        var doubts: UInt64
     }
     struct State {
         var lock = EagerLock<Waiter>()
@@ -30,10 +32,22 @@ final class ReplicaInode: Sendable {
         /// When the last change under the lock ended.
         var idleSince = MonotonicTime(nanoseconds: 0)
         var readable: Readable?
+        /// What was asked before this doubt is not believed any more.
+        var lastDoubt: UInt64 = 0
         /// The replica without which no data may change.
         var relied: Int?
         /// Of an object that is on no replica and stands for several: what it looks like (`splitName`).
         var standsFor: Iatt?
+    }
+
+    /// What is known of who may be read, and still believed.
+    func known(_ generation: UInt64, at now: MonotonicTime) -> ReadableReplicas? {
+        state.withLock { state in
+            guard let known = state.readable, known.generation == generation, known.doubts >= state.lastDoubt,
+                now - known.at < ReplicateTranslator.readableBelieved
+            else { return nil }
+            return known.replicas
+        }
     }
 
     /// Of all locks on this inode's data: they are one.

@@ -63,7 +63,7 @@ extension ReplicateTranslator {
         context(entry.inode).state.withLock { state in
             state.readable = .init(
                 replicas: ReadableReplicas(data: outcome.succeeded, metadata: outcome.succeeded),
-                generation: connections.generation, at: now)
+                generation: connections.generation, at: now, doubts: doubtCount)
         }
         return try outcome.reply(among: settings.favorite)
     }

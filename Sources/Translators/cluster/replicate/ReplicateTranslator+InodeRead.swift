@@ -5,7 +5,17 @@ extension ReplicateTranslator {
     public func stat(_ request: StatRequest, in frame: Frame) async throws(FopError) -> StatReply {
         if let iatt = standing(for: request.target.inode) { return StatReply(iatt: iatt) }
         let target = target(request.target)
-        let readable = try await readable(target, in: frame)
+        let readable: ReadableReplicas
+        if let known = known(target.inode, generation: connections.generation) {
+            readable = known
+        } else {
+            let looked = try await look(target, in: frame)
+            // Whoever was asked what it holds against others has answered with its attributes.
+            if request.xdata.isEmpty, let iatt = attributes(looked, target.inode, in: frame) {
+                return StatReply(iatt: iatt)
+            }
+            readable = looked.readable
+        }
         let up = connections.up
         func isUp(_ good: [Bool]) -> Bool { zip(good, up).contains { $0 && $1 } }
         if isUp(readable.both) || !isUp(readable.data) || !isUp(readable.metadata) {
@@ -15,6 +25,15 @@ extension ReplicateTranslator {
         var reply = try await stat(target, request.xdata, { $0.metadata }, in: frame)
         reply.iatt.takeContent(of: try await stat(target, request.xdata, { $0.data }, in: frame).iatt)
         return reply
+    }
+
+    /// Of the replica that a stat would go to first, if it is good for both.
+    private func attributes(
+        _ looked: (readable: ReadableReplicas, iatts: [Iatt?]), _ inode: Inode, in frame: Frame
+    ) -> Iatt? {
+        let settings = settings
+        if settings.readsNeedQuorum && !settings.quorum.isMet(by: connections.up) { return nil }
+        return order(looked.readable.both, for: inode, in: frame, settings).first.flatMap { looked.iatts[$0] }
     }
 
     private func stat(

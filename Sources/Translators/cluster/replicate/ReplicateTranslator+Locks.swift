@@ -20,9 +20,11 @@ extension ReplicateTranslator {
             }
         }
         let unlock = PosixLock(kind: .unlock, range: request.lock.range, pid: request.lock.pid)
-        return try await inOrder(
+        let reply = try await inOrder(
             { replica throws(FopError) in try await send(request.lock, request.command, replica) },
             undo: { replica throws(FopError) in _ = try await send(unlock, .set, replica) })
+        doubt(fd.inode)
+        return reply
     }
 
     public func inodelk(_ request: InodelkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
@@ -34,7 +36,9 @@ extension ReplicateTranslator {
                 xdata: request.xdata)
             return try await replicas[replica].inodelk(inner, in: frame)
         }
-        return try await carryOut(request.command, by: send)
+        let reply = try await carryOut(request.command, by: send)
+        if request.command != .release { doubt(target.inode) }
+        return reply
     }
 
     public func entrylk(_ request: EntrylkRequest, in frame: Frame) async throws(FopError) -> DoneReply {

@@ -21,7 +21,7 @@ extension ReplicateTranslator {
     }
 
     private func find(_ request: LookupRequest, in frame: Frame) async throws(FopError) -> LookupReply {
-        let connections = connections
+        let (connections, doubts) = (connections, doubtCount)
         guard connections.up.contains(true) else { throw .notConnected }
         if settings.readsNeedQuorum { try settings.quorum.check(connections.up) }
         let xdata = request.xdata.merging(readableQuestions) { asked, _ in asked }
@@ -39,7 +39,7 @@ extension ReplicateTranslator {
                 throw disagreement(request.target, iatt, first, other, replica)
             }
         }
-        return merge(answers, like: iatt, connections, in: frame)
+        return merge(answers, like: iatt, connections, doubts, in: frame)
     }
 
     /// Whose answer counts: those that have the object and whose directory misses no names. If one of the latter says
@@ -91,12 +91,12 @@ extension ReplicateTranslator {
 
     /// One reply from all: attributes from a replica that misses no metadata, size from one that misses no data.
     private func merge(
-        _ answers: Answers<LookupReply>, like iatt: Iatt, _ connections: Connections, in frame: Frame
+        _ answers: Answers<LookupReply>, like iatt: Iatt, _ connections: Connections, _ doubts: UInt64, in frame: Frame
     ) -> LookupReply {
         let same = answers.map { answer in answer?.value.flatMap { $0.iatt.gfid == iatt.gfid ? $0 : nil } }
         let inode = volume.environment.inodes.inode(iatt.gfid, type: iatt.type)
         let readable = learn(
-            inode, iatts: same.map { $0?.iatt }, xdata: same.map { $0?.xdata ?? [:] }, connections)
+            inode, iatts: same.map { $0?.iatt }, xdata: same.map { $0?.xdata ?? [:] }, connections, doubts)
         let settings = settings
         func best(_ good: [Bool]) -> LookupReply? {
             order(good, for: inode, in: frame, settings).lazy.compactMap { same[$0] }.first

@@ -6,6 +6,7 @@ extension ReplicateTranslator {
     /// transaction of its own.
     public func open(_ request: OpenRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         if standing(for: request.fd.inode) != nil { throw .io }
+        doubt(request.fd.inode)
         let reply = try await open(request.fd, xdata: request.xdata, in: frame)
         if request.fd.flags.contains(.truncate) { _ = try await truncate(.fd(fd(request.fd)), to: 0, in: frame) }
         return reply

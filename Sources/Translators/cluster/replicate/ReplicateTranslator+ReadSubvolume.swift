@@ -22,9 +22,17 @@ extension ReplicateTranslator {
 
     func known(_ inode: Inode, generation: UInt64) -> ReadableReplicas? {
         guard let context: ReplicaInode = inode.contexts.context(at: slot) else { return nil }
-        guard let known = context.state.withLock({ $0.readable }), known.generation == generation else { return nil }
-        return volume.environment.time.now() - known.at < Self.readableBelieved ? known.replicas : nil
+        return context.known(generation, at: volume.environment.time.now())
     }
+
+    /// Somebody opens the file, or has got a lock on it: what others wrote before they closed or unlocked it is to be
+    /// seen, so that the replicas are asked again before anybody reads.
+    func doubt(_ inode: Inode) {
+        let doubt = doubts.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
+        guard let context: ReplicaInode = inode.contexts.context(at: slot) else { return }
+        context.state.withLock { $0.lastDoubt = max($0.lastDoubt, doubt) }
+    }
+    var doubtCount: UInt64 { doubts.load(ordering: .sequentiallyConsistent) }
 
     /// The replica to read content from first, where who may be read is known and that one is good and up: what
     /// `read` would choose, without an allocation. Nil: ask, or look for another.
@@ -38,11 +46,8 @@ extension ReplicateTranslator {
             return connections.up[replica] ? (replica, connections.generation) : nil
         }
         guard let choice else { return nil }
-        let isGood = context.state.withLock { state in
-            guard let known = state.readable, known.generation == choice.generation else { return false }
-            return now - known.at < Self.readableBelieved && known.replicas.data[choice.replica]
-        }
-        return isGood ? choice.replica : nil
+        guard let known = context.known(choice.generation, at: now) else { return nil }
+        return known.data[choice.replica] ? choice.replica : nil
     }
 
     /// Whom to read where all are good.
@@ -63,7 +68,14 @@ extension ReplicateTranslator {
     /// Asks all replicas that are up.
     @discardableResult
     func refresh(_ target: ReplicaTarget, in frame: Frame) async throws(FopError) -> ReadableReplicas {
-        let connections = connections
+        try await look(target, in: frame).readable
+    }
+
+    /// The same, with the attributes of those that answered.
+    func look(
+        _ target: ReplicaTarget, in frame: Frame
+    ) async throws(FopError) -> (readable: ReadableReplicas, iatts: [Iatt?]) {
+        let (connections, doubts) = (connections, doubtCount)
         let questions = readableQuestions
         let answers: Answers<(Iatt, Xdata)> = await windAll(connections.up) { [self] replica throws(FopError) in
             // By fd, because an unlinked file is not found by its gfid.
@@ -81,15 +93,19 @@ extension ReplicateTranslator {
             guard error == .noEntry || error == .stale, let old = context?.state.withLock({ $0.readable }) else {
                 throw error
             }
-            return old.replicas
+            return (old.replicas, Array(repeating: nil, count: replicas.count))
         }
-        let found = answers.map { $0?.value }
-        return learn(target.inode, iatts: found.map { $0?.0 }, xdata: found.map { $0?.1 ?? [:] }, connections)
+        let iatts = answers.map { $0?.value?.0 }
+        let readable = learn(
+            target.inode, iatts: iatts, xdata: answers.map { $0?.value?.1 ?? [:] }, connections, doubts)
+        return (readable, iatts)
     }
 
     /// Keeps what a look-up of all replicas has told.
     @discardableResult
-    func learn(_ inode: Inode, iatts: [Iatt?], xdata: [Xdata], _ connections: Connections) -> ReadableReplicas {
+    func learn(
+        _ inode: Inode, iatts: [Iatt?], xdata: [Xdata], _ connections: Connections, _ doubts: UInt64
+    ) -> ReadableReplicas {
         let context = context(inode)
         let now = volume.environment.time.now()
         let isLocked =
@@ -97,7 +113,8 @@ extension ReplicateTranslator {
             || context.state.withLock { $0.lease != nil }
         let readable = judge(inode.gfid, iatts: iatts, xdata: xdata, isLocked: isLocked)
         context.state.withLock { state in
-            state.readable = .init(replicas: readable, generation: connections.generation, at: now)
+            state.readable = .init(
+                replicas: readable, generation: connections.generation, at: now, doubts: doubts)
             // A lease knows of failures that are not marked yet.
             if let lease = state.lease { state.readable?.replicas.fail(lease.taking(connections.losses), .data) }
         }

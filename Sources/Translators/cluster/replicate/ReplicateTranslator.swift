@@ -43,6 +43,8 @@ public final class ReplicateTranslator: ReplicaSet, GraphRefining {
     let isServedHere: [Bool]
     let state: Mutex<State>
     let leases = OpenLeases()
+    /// How often somebody doubted what was known of a file.
+    let doubts = Atomic<UInt64>(0)
 
     public init(_ volume: Volume) throws(VolfileError) {
         self.volume = volume

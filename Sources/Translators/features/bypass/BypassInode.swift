@@ -54,6 +54,8 @@ final class BypassInode: Sendable {
         var dataFdIsStale = false
         var belief: Belief?
         var isChecking = false
+        /// Somebody opened or locked the file after the check began that is under way.
+        var doubtsCheck = false
         /// Whether data fops went through replicate since the last fsync there.
         var isUnsynced = false
 

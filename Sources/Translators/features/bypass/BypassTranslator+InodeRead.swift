@@ -18,17 +18,17 @@ extension BypassTranslator {
     /// From the target while an epoch is open, or while only it has what this mount wrote; that no replica accuses it
     /// is asked again every `attribute-timeout`. Else from replicate, which chooses among all good replicas. EIO where
     /// the target is down and the others are known to be old.
-    func readWay(_ file: BypassInode) async throws(FopError) -> ReadWay {
+    func readWay(_ file: BypassInode, by own: Fd? = nil) async throws(FopError) -> ReadWay {
         while true {
             switch readStep(file) {
             case .target(let fd): return .target(fd)
             case .replicate: return try await readReplicated(file)
-            case .openFirst: _ = try await dataFd(file)
+            case .openFirst: return .target(try await dataFd(file, orOf: own))
             case .wait(let version): try await file.change(since: version)
             case .check:
                 guard await checkReadable(file) else { return try await readReplicated(file) }
                 let (fd, opens) = file.guarded.withLock { ($0.openFd, $0.state.opens) }
-                return .target(fd == nil && opens > 0 ? try await dataFd(file) : fd)
+                return .target(fd == nil && opens > 0 ? try await dataFd(file, orOf: own) : fd)
             }
         }
     }
@@ -73,15 +73,36 @@ extension BypassTranslator {
         let until = now + settings.attributeTimeout
         let woken = file.guarded.withLock { guarded in
             guarded.isChecking = false
-            guarded.belief = BypassInode.Belief(isReadable: isReadable, until: until)
+            guarded.belief = guarded.doubtsCheck ? nil : BypassInode.Belief(isReadable: isReadable, until: until)
+            guarded.doubtsCheck = false
             return guarded.takeWaiters()
         }
         for waiter in woken { waiter.continuation.resume(returning: true) }
         return isReadable
     }
 
+    /// What others wrote before they closed or unlocked the file is to be seen from now on: the replicas are asked anew.
+    func doubt(_ inode: Inode) {
+        context(inode)?.guarded.withLock { guarded in
+            guarded.belief = nil
+            guarded.doubtsCheck = guarded.isChecking
+        }
+    }
+
+    public func lk(_ request: LkRequest, in frame: Frame) async throws(FopError) -> LkReply {
+        let reply = try await subvolume.lk(request, in: frame)
+        if request.command != .get, request.lock.kind != .unlock { doubt(request.fd.inode) }
+        return reply
+    }
+
+    public func inodelk(_ request: InodelkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        let reply = try await subvolume.inodelk(request, in: frame)
+        if request.command != .release { doubt(request.target.inode) }
+        return reply
+    }
+
     public func readv(_ request: ReadRequest, in frame: Frame) async throws(FopError) -> ReadReply {
-        if let file = context(request.fd.inode), case .target(let fd) = try await readWay(file) {
+        if let file = context(request.fd.inode), case .target(let fd) = try await readWay(file, by: request.fd) {
             counters.readsLocal.count()
             return try await target.readv(
                 ReadRequest(
@@ -93,7 +114,7 @@ extension BypassTranslator {
     }
 
     public func seek(_ request: SeekRequest, in frame: Frame) async throws(FopError) -> UInt64 {
-        if let file = context(request.fd.inode), case .target(let fd) = try await readWay(file) {
+        if let file = context(request.fd.inode), case .target(let fd) = try await readWay(file, by: request.fd) {
             return try await target.seek(
                 SeekRequest(fd: fd ?? .anonymous(file.inode), offset: request.offset, what: request.what), in: frame)
         }
@@ -101,7 +122,7 @@ extension BypassTranslator {
     }
 
     public func rchecksum(_ request: RchecksumRequest, in frame: Frame) async throws(FopError) -> RchecksumReply {
-        if let file = context(request.fd.inode), case .target(let fd) = try await readWay(file) {
+        if let file = context(request.fd.inode), case .target(let fd) = try await readWay(file, by: request.fd) {
             return try await target.rchecksum(
                 RchecksumRequest(
                     fd: fd ?? .anonymous(file.inode), offset: request.offset, bytes: request.bytes,
@@ -112,7 +133,7 @@ extension BypassTranslator {
 
     public func stat(_ request: StatRequest, in frame: Frame) async throws(FopError) -> StatReply {
         if let file = context(request.target.inode),
-            let reply = try await statOnTarget(file, request.xdata, in: frame)
+            let reply = try await statOnTarget(file, by: request.target.fd, request.xdata, in: frame)
         {
             return reply
         }
@@ -122,10 +143,10 @@ extension BypassTranslator {
     /// The target's attributes; nil when replicate is to be asked. Whoever comes by a name holds no open file: the last
     /// close may take the descriptor away between its choice and its use, and then the way is chosen again.
     private func statOnTarget(
-        _ file: BypassInode, _ xdata: Xdata = [:], in frame: Frame
+        _ file: BypassInode, by own: Fd? = nil, _ xdata: Xdata = [:], in frame: Frame
     ) async throws(FopError) -> StatReply? {
         while true {
-            guard case .target(let fd) = try await readWay(file) else { return nil }
+            guard case .target(let fd) = try await readWay(file, by: own) else { return nil }
             do throws(FopError) {
                 return try await target.stat(StatRequest(file.handle(fd), xdata: xdata), in: frame)
             } catch {

@@ -8,6 +8,7 @@ extension BypassTranslator {
             try await closeEpoch(file)
             file.guarded.withLock { $0.isUnsynced = true }
         }
+        doubt(request.fd.inode)
         let reply = try await subvolume.open(request, in: frame)
         counted(request.fd)
         return reply

@@ -17,7 +17,7 @@ extension BypassTranslator {
         do throws(FopError) {
             guard isAhead else { return try await subvolume.fsync(request, in: frame) }
             try checkNotStale(file)
-            let fd = try await dataFd(file)
+            let fd = try await dataFd(file, orOf: request.fd)
             if isUnsynced { _ = try await subvolume.fsync(request, in: frame) }
             let onTarget = FsyncRequest(fd: fd, dataOnly: request.dataOnly, xdata: request.xdata)
             let reply = try await target.fsync(onTarget, in: frame)

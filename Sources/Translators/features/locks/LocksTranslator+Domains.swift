@@ -12,20 +12,20 @@ extension LocksTranslator {
         switch command {
         case .release: try release(claim, key, owner: frame.lockOwner)
         case .tryAcquire, .acquire:
-            try await checkExists(target.inode, in: frame)
+            try await checkExists(target, in: frame)
             try await acquire(claim, key, owner: frame.lockOwner, canWait: command == .acquire)
         }
     }
 
     /// What a brick answers for a gfid that it does not have is ESTALE. An inode is asked after once.
-    private func checkExists(_ inode: Inode, in frame: Frame) async throws(FopError) {
-        if inode.contexts[slot] != nil { return }
+    private func checkExists(_ target: FopTarget, in frame: Frame) async throws(FopError) {
+        if target.inode.contexts[slot] != nil { return }
         do throws(FopError) {
-            _ = try await subvolume.stat(StatRequest(.inode(inode)), in: frame)
+            _ = try await subvolume.stat(StatRequest(target), in: frame)
         } catch {
             throw error == .noEntry ? .stale : error
         }
-        inode.contexts.set(SeenOnBrick.mark, at: slot)
+        target.inode.contexts.set(SeenOnBrick.mark, at: slot)
     }
 
     private func acquire<Claim: DomainLockClaim>(

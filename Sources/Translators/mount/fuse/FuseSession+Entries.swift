@@ -2,6 +2,7 @@ import CFuse
 import CPosix
 import FuseProtocol
 import Glibc
+import Synchronization
 import TranslatorCore
 
 /// Names: finding, making, removing and moving them.
@@ -47,6 +48,7 @@ extension FuseSession {
 
     func saw(_ iatt: Iatt, of node: Node) {
         node.mode.store(UInt16(truncatingIfNeeded: iatt.permissions), until: beliefEnd)
+        node.told.store(iatt.changeDigest, ordering: .relaxed)
     }
 
     func entry(_ node: Node, _ iatt: Iatt) -> fuse_entry_out {

@@ -36,6 +36,7 @@ extension FuseSession {
         if open.killsPrivileges { try await killPrivileges(node, .inode(node.inode), call, frame) }
         let fd = Fd(inode: node.inode, flags: openFlags(open.flags))
         _ = try await top.open(OpenRequest(fd: fd), in: frame)
+        await refuteKernel(of: fd, node, call.queue, frame)
         let reply = opened(fd, node)
         if !call.queue.reply(call.unique, reply) { await abandon(reply.fh) }
     }

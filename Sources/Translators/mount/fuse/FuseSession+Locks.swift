@@ -32,6 +32,9 @@ extension FuseSession {
         // Before the answer: the kernel may use the number again after it.
         if waits { lockWaits.end(call.unique) }
         _ = try result.get()
+        if request.lock.kind != .unlock, let handle = handles[request.handle] {
+            await dropCached(of: handle.node, call.queue)
+        }
         call.queue.reply(call.unique)
     }
 

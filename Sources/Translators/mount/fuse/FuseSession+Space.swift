@@ -35,22 +35,10 @@ extension FuseSession {
         default: throw .invalid
         }
         let handle = try handle(number)
-        if isWriteback { await writeBack(handle.node, call.queue) }
+        // It does not write out by itself what it keeps dirty before it asks for data and holes.
+        if isWriteback { await invalidate(handle.node, call.queue) }
         let found = try await top.seek(SeekRequest(fd: handle.fd, offset: offset, what: what), in: frame(call))
         call.queue.reply(call.unique, fuse_lseek_out(offset: found))
-    }
-
-    /// Has the kernel write out what it keeps dirty of a file, which it does not do by itself before it asks for data
-    /// and holes. It sends WRITEs and waits for them inside the notification, so that stands on a thread of its own: no
-    /// worker waits for another.
-    private func writeBack(_ node: Node, _ queue: FuseQueue) async {
-        let message = FuseNotification.invalidateInode(node: node.number)
-        await withCheckedContinuation { continuation in
-            WorkerThread.start(name: "fuse-flush") {
-                queue.notify(message)
-                continuation.resume()
-            }
-        }
     }
 
     func copyFileRange(_ copy: FuseCopyFileRange, _ call: FuseCall) async throws(FopError) {

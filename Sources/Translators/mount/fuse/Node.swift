@@ -13,6 +13,8 @@ final class Node: Sendable {
     let defaultACL = Fact()
     /// 0 when the file has no capabilities; 1 is not kept, because then the value counts.
     let capability = Fact()
+    /// A digest of the size and times that the kernel was told last.
+    let told = Atomic<UInt64>(0)
 
     init(number: UInt64, inode: Inode) { (self.number, self.inode) = (number, inode) }
 

@@ -27,6 +27,55 @@ extension BypassTests {
             await stack.stop()
         }
 
+        enum Look: CaseIterable { case open, fcntl, flock }
+
+        @Test(arguments: Look.allCases)
+        func `whoever opens or locks a file sees what another mount wrote before`(look: Look) async throws {
+            // Goal: close-to-open. Method: the clock stands still, so that nothing grows old by itself; the other mount has
+            // found both copies good and reads the one that a bypass writer leaves behind.
+            let writer = try await BypassStack()
+            let reader = try await BypassStack(replicate: Self.readsSecond, target: 1, at: writer)
+            let a = try await writer.create("file")
+            var b = try await reader.open("file")
+            #expect(try await reader.read(b) == "")
+            try await writer.write("new", to: a)
+            switch look {
+            case .open:
+                try await reader.close(b)
+                b = try await reader.open(b.inode)
+            case .fcntl:
+                let lock = PosixLock(kind: .read, range: .whole, pid: 1)
+                _ = try await reader.bypass.lk(LkRequest(fd: b, command: .set, lock: lock), in: reader.frame)
+            case .flock:
+                let lock = InodelkRequest(.fd(b), domain: "mount/fuse:flock", command: .tryAcquire, range: .whole)
+                _ = try await reader.bypass.inodelk(lock, in: reader.frame)
+            }
+            #expect(try await reader.read(b) == "new")
+            #expect(try await reader.stat(b).size == 3)
+            try await reader.close(b)
+            try await writer.close(a)
+            for stack in [writer, reader] { await stack.stop() }
+        }
+
+        @Test func `a file whose last name another mount takes away is read and synced by who has it open`()
+            async throws
+        {
+            let stack = try await BypassStack(replicate: Self.readsSecond), other = try await BypassStack(at: stack)
+            let fd = try await stack.create("file")
+            try await stack.write("hello", to: fd)
+            try await stack.close(fd)
+            let reader = try await stack.open(fd.inode)
+            _ = try await other.lookup("file")
+            _ = try await other.bypass.unlink(UnlinkRequest(parent: other.root, name: "file"), in: other.frame)
+            #expect(try await stack.read(reader) == "hello")
+            #expect(try await stack.stat(reader).size == 5)
+            try await stack.fsync(reader)
+            try await stack.write("HE", to: reader)
+            #expect(try await stack.read(reader) == "HEllo")
+            try await stack.close(reader)
+            for stack in [stack, other] { await stack.stop() }
+        }
+
         @Test func `every reply with attributes has the size that was written`() async throws {
             let stack = try await BypassStack(replicate: Self.readsSecond)
             let fd = try await stack.create("file")
