@@ -10,8 +10,23 @@ extension BypassTranslator {
         }
         doubt(request.fd.inode)
         let reply = try await subvolume.open(request, in: frame)
+        try await checkHeld(request.fd)
         counted(request.fd)
         return reply
+    }
+
+    /// ESTALE, upon which the kernel walks the path again, where the file is open, but not on the target that alone has
+    /// what was written to it: its name has just been removed there, or replaced, and not yet everywhere.
+    private func checkHeld(_ fd: Fd) async throws(FopError) {
+        guard let file = context(fd.inode), replicaSet.up[targetPosition],
+            file.guarded.withLock({ $0.hasUnhealed && $0.openFd == nil }),
+            replicaSet.descriptor(of: fd, on: targetPosition) == nil
+        else { return }
+        do throws(FopError) { _ = try await dataFd(file) } catch {
+            guard error == .noEntry || error == .stale else { return }
+            await subvolume.release(fd)
+            throw .stale
+        }
     }
 
     public func create(_ request: CreateRequest, in frame: Frame) async throws(FopError) -> EntryReply {
