@@ -60,6 +60,16 @@ public final class FaultyTranslator: EveryFop {
         state.withLock { $0.rules.append(Rule(fop: fop, error: error, moment: moment, calls: first...last)) }
     }
 
+    /// From now on whatever needs the disk fails with EIO, as on a file system that was shut down; the brick is up, and
+    /// its locks, which are in memory, work.
+    public func failDisk() {
+        let fops: [Fop] = [
+            .lookup, .stat, .readv, .seek, .writev, .truncate, .fallocate, .discard, .zerofill, .fsync, .xattrop,
+            .setattr, .getxattr, .setxattr, .removexattr, .open, .create, .mkdir, .unlink, .rename, .link,
+        ]
+        for fop in fops { fail(fop, with: .io) }
+    }
+
     /// Takes back every fault of `fop`, or all.
     public func mend(_ fop: Fop? = nil) { state.withLock { $0.rules.removeAll { fop == nil || $0.fop == fop } } }
 

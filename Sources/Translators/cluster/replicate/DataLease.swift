@@ -18,12 +18,18 @@ struct DataLease: Sendable {
     var replicas: [Replica]
     /// Where to send locks and marks: the file as the first change had it open, or the inode.
     let fd: ReplicaFd?
+    /// The one replica that has everything, where it is known.
+    var relied: Int?
     /// Some change has succeeded, so that who is not good misses something.
     var hasChanged = false
     /// The file's size, once somebody needed it; kept true by every change under the lock.
     var size: UInt64?
 
-    init(count: Int, fd: ReplicaFd?) { (replicas, self.fd) = (Array(repeating: Replica(), count: count), fd) }
+    /// `held`: where the lock is, under these numbers of losses.
+    init(held: [Bool], _ losses: [UInt64], _ fd: ReplicaFd?) {
+        self.fd = fd
+        replicas = zip(held, losses).map { $0 ? Replica(lockedAt: $1, isGood: true) : Replica() }
+    }
 
     /// Locked still, and good.
     func taking(_ losses: [UInt64]) -> [Bool] {
@@ -36,11 +42,14 @@ struct DataLease: Sendable {
         for replica in replicas.indices where !succeeded[replica] { replicas[replica].isGood = false }
     }
 
+    /// Which copies are whole: nobody accuses them, and where one is relied on it is that one.
+    var isWhole: [Bool] { replicas.indices.map { replicas[$0].isUnaccused && (relied ?? $0) == $0 } }
+
     /// Whether one that has everything is among those that may speak. A stale copy that took a change which every good
     /// one missed must not blame them: each would accuse the other, and the file would be in split-brain. Everybody
     /// stays dirty then, and a heal copies from the good ones. GlusterFS: "in-flight split-brain", `afr-transaction.c`.
     func hasGood(_ losses: [UInt64]) -> Bool { hasGood(among: taking(losses)) }
-    func hasGood(among some: [Bool]) -> Bool { zip(some, replicas).contains { $0 && $1.isUnaccused } }
+    func hasGood(among some: [Bool]) -> Bool { zip(some, isWhole).contains { $0 && $1 } }
 
     /// Whom the good ones must still blame.
     func toBlame(_ losses: [UInt64]) -> [Bool] {

@@ -38,6 +38,9 @@ struct Outcome<Reply: Sendable>: Sendable {
         return errors.first { $0 != .notConnected } ?? errors.first
     }
 
+    /// What the first of `chosen` that failed says.
+    func error(of chosen: [Bool]) -> FopError? { zip(chosen, answers).lazy.compactMap { $0 ? $1?.error : nil }.first }
+
     /// The reply of the first replica in `order` that succeeded.
     func reply(preferring first: Int?) -> Reply? {
         if let first, succeeded[first], let value = answers[first]?.value { return value }

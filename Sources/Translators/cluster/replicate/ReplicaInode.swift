@@ -9,8 +9,8 @@ final class ReplicaInode: Sendable {
         case granted(EagerLock<Waiter>.Grant)
         /// Its task was cancelled before its turn came.
         case cancelled
-        /// Whether every mark that the close owed is on the replicas.
-        case closed(isMarked: Bool)
+        /// Nil: what was written is as durable as it has to be, and every mark that the close owed is on a replica.
+        case closed(failure: FopError?)
     }
     typealias Waiter = CheckedContinuation<Turn, Never>
 
@@ -34,18 +34,30 @@ final class ReplicaInode: Sendable {
         var readable: Readable?
         /// What was asked before this doubt is not believed any more.
         var lastDoubt: UInt64 = 0
-        /// The replica without which no data may change.
+        /// The replica that alone has everything: without it no data may change, and none is read.
         var relied: Int?
+        /// Why a close failed that nobody waited for; told to whoever syncs next.
+        var untoldFailure: FopError?
         /// Of an object that is on no replica and stands for several: what it looks like (`splitName`).
         var standsFor: Iatt?
+
+        /// Who may be read, as it was found out under these connections, however long ago.
+        func known(generation: UInt64) -> Readable? {
+            guard var known = readable, known.generation == generation else { return nil }
+            if let relied { known.replicas.onlyData(of: relied) }
+            return known
+        }
+
+        /// Whether that is still believed.
+        func believes(_ known: Readable, at now: MonotonicTime) -> Bool {
+            known.doubts >= lastDoubt && now - known.at < ReplicateTranslator.readableBelieved
+        }
     }
 
     /// What is known of who may be read, and still believed.
     func known(_ generation: UInt64, at now: MonotonicTime) -> ReadableReplicas? {
         state.withLock { state in
-            guard let known = state.readable, known.generation == generation, known.doubts >= state.lastDoubt,
-                now - known.at < ReplicateTranslator.readableBelieved
-            else { return nil }
+            guard let known = state.known(generation: generation), state.believes(known, at: now) else { return nil }
             return known.replicas
         }
     }
@@ -56,9 +68,9 @@ final class ReplicaInode: Sendable {
 }
 
 extension EagerLock.Wakes where Waiter == ReplicaInode.Waiter {
-    func resume(isMarked: Bool = true) {
+    func resume(failure: FopError? = nil) {
         for (waiter, grant) in granted { waiter.resume(returning: .granted(grant)) }
-        for waiter in closed { waiter.resume(returning: .closed(isMarked: isMarked)) }
+        for waiter in closed { waiter.resume(returning: .closed(failure: failure)) }
     }
 }
 

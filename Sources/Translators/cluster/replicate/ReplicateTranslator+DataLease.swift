@@ -26,8 +26,7 @@ extension ReplicateTranslator {
         let entry = try await enter(inode, fd, range, marks: marks)
         let result: Result<Reply, FopError>
         do throws(FopError) { result = .success(try await body(entry)) } catch { result = .failure(error) }
-        let isMarked = await leave(entry)
-        if !isMarked, case .success = result { throw .io }
+        if let failure = await leave(entry), case .success = result { throw failure }
         return try result.get()
     }
 
@@ -115,9 +114,9 @@ extension ReplicateTranslator {
         wakes.resume()
     }
 
-    /// Answers whether every mark that is owed is on a replica.
+    /// Answers why what is owed by now is not done: a mark that is on no replica, data that no whole copy could sync.
     @discardableResult
-    private func leave(_ entry: LeaseEntry) async -> Bool {
+    private func leave(_ entry: LeaseEntry) async -> FopError? {
         var entry = entry
         let (connections, settings) = (connections, settings)
         if entry.holdsBack != nil {
@@ -134,7 +133,7 @@ extension ReplicateTranslator {
         }
         left.wakes.resume()
         if left.mustClose { return await close(entry.inode, entry.context) }
-        return owes ? await waitForClose(entry.context) : true
+        return owes ? await waitForClose(entry.context) : nil
     }
 }
 
@@ -156,12 +155,13 @@ extension ReplicateTranslator {
             held = try await lock(locks, on: connections.up, in: frame)
             await letGoOfDoubtful(locks, &held, connections, in: frame)
             try settings.quorum.check(held)
-            var lease = DataLease(count: replicas.count, fd: fd)
-            for replica in held.indices where held[replica] {
-                lease.replicas[replica].lockedAt = connections.losses[replica]
-                lease.replicas[replica].isGood = true
+            let lease = DataLease(held: held, connections.losses, fd)
+            let relied = context.state.withLock { state in
+                state.lease = lease
+                state.lease!.relied = state.relied
+                return state.relied
             }
-            context.state.withLock { $0.lease = lease }
+            if marks, let relied, !held[relied] { throw FopError.io }
             if marks { try await markDirty(inode, context) }
         } catch {
             await unlock(locks, on: held, in: frame)
@@ -184,7 +184,7 @@ extension ReplicateTranslator {
     }
 
     /// Pre-op: dirty on all replicas that are locked; who refuses has failed. The replies tell who is accused: without
-    /// one that is not, the file is in split-brain and must not change.
+    /// one that is whole the file must not change.
     private func markDirty(_ inode: Inode, _ context: ReplicaInode) async throws(FopError) {
         let connections = connections
         guard let lease = context.state.withLock({ $0.lease }) else { throw .io }
@@ -196,31 +196,21 @@ extension ReplicateTranslator {
         let marked = answers.map { $0?.value != nil }
         // Who could not be locked or marked takes no part, but what it holds against others is true all the same.
         let silent = zip(connections.up, marked).map { $0 && !$1 }
-        let (isAccusedBySilent, _) = await accused(by: silent, inode, fd, of: .data, in: frame)
-        let isAccused = replicas.indices.map { accused in
-            isAccusedBySilent[accused] || answers.contains { $0?.value.map { $0[accused].data != 0 } ?? false }
+        let (isAccusedBySilent, isComplete) = await accused(by: silent, inode, fd, of: .data, in: frame)
+        let before = isComplete ? nil : lastKnown(inode, generation: connections.generation)?.data
+        let isUnaccused = replicas.indices.map { accused in
+            !isAccusedBySilent[accused] && before?[accused] ?? true
+                && !answers.contains { $0?.value.map { $0[accused].data != 0 } ?? false }
         }
-        context.state.withLock { state in
+        let isWhole = context.state.withLock { state in
             for replica in marked.indices {
                 state.lease?.replicas[replica].isMarked = marked[replica]
-                state.lease?.replicas[replica].isUnaccused = !isAccused[replica]
+                state.lease?.replicas[replica].isUnaccused = isUnaccused[replica]
             }
             state.lease?.failed(allBut: marked)
+            return state.lease?.isWhole ?? nobody
         }
-        let refusal: FopError?
-        if !marked.contains(true) {
-            refusal = Outcome(answers).error ?? .notConnected
-        } else if !settings.quorum.isMet(by: marked) {
-            refusal = .readOnly
-        } else {
-            refusal = marked.indices.contains { marked[$0] && !isAccused[$0] } ? nil : .io
-        }
-        guard let refusal else { return }
-        if refusal == .io {
-            volume.log(
-                .error, "gfid \(inode.gfid): split-brain, every replica is accused; to see it: healctl split-brain list"
-            )
-        }
+        guard let refusal = refusal(of: Outcome(answers), isWhole, inode) else { return }
         let undo = marks(blaming: nobody, by: .zero, dirty: PendingCounts(data: -1))
         _ = await windAll(marked) { [self] replica throws(FopError) in
             try await mark(fd?.target(on: replica) ?? .inode(inode), undo, on: replica, in: frame)
@@ -229,6 +219,19 @@ extension ReplicateTranslator {
             for replica in marked.indices { state.lease?.replicas[replica].isMarked = false }
         }
         throw refusal
+    }
+
+    /// Why nothing may change after a pre-op: who is whole did not take it, or too few did.
+    private func refusal(of marked: Outcome<[PendingCounts]>, _ isWhole: [Bool], _ inode: Inode) -> FopError? {
+        guard marked.succeeded.contains(true) else { return marked.error ?? .notConnected }
+        guard settings.quorum.isMet(by: marked.succeeded) else { return .readOnly }
+        if zip(marked.succeeded, isWhole).contains(where: { $0 && $1 }) { return nil }
+        if !isWhole.contains(true) {
+            volume.log(
+                .error, "gfid \(inode.gfid): split-brain, every replica is accused; to see it: healctl split-brain list"
+            )
+        }
+        return marked.error(of: isWhole) ?? .io
     }
 
     /// Counts on the good replicas, before the first change returns, what those that were not there miss.
@@ -250,19 +253,14 @@ extension ReplicateTranslator {
         }
     }
 
-    /// Post-op and unlock; nobody is in. Answers whether all marks that were owed are on a replica.
-    private func close(_ inode: Inode, _ context: ReplicaInode) async -> Bool {
+    /// Post-op and unlock; nobody is in. Answers what `leave` does.
+    private func close(_ inode: Inode, _ context: ReplicaInode) async -> FopError? {
         let frame = leaseFrame(context)
         let (held, unstable, synced) = context.state.withLock { ($0.lease, $0.unstableWrites, $0.syncedWrites) }
-        guard var lease = held else { return true }
+        guard var lease = held else { return nil }
+        var failure: FopError?
         if settings.ensuresDurability && lease.hasChanged && unstable != synced {
-            let losses = connections.losses
-            let fd = lease.fd
-            let synced = await windAll(lease.taking(losses), isSlow: true) { [self] replica throws(FopError) in
-                let target = fd?.target(on: replica).fd ?? .anonymous(inode)
-                return try await replicas[replica].fsync(FsyncRequest(fd: target, dataOnly: true), in: frame)
-            }
-            lease.failed(allBut: synced.map { $0?.value != nil })
+            failure = await sync(&lease, inode, in: frame)
             context.state.withLock { $0.syncedWrites = unstable }
         }
         let losses = connections.losses
@@ -275,46 +273,72 @@ extension ReplicateTranslator {
             try await mark(fd?.target(on: replica) ?? .inode(inode), values, on: replica, in: frame)
         }
         await unlock([.range(.whole, inode, fd)], on: lease.locked(connections.losses), in: frame)
-        let isMarked = !blamed.contains(true) || !lease.hasChanged || answers.contains { $0?.value != nil }
+        if blamed.contains(true) && !answers.contains(where: { $0?.value != nil }) { failure = failure ?? .io }
         leases.closed(inode)
         let wakes = context.state.withLock { state in
             state.lease = nil
             return state.lock.closed()
         }
-        wakes.resume(isMarked: isMarked)
-        return isMarked
+        wakes.resume(failure: failure)
+        return failure
+    }
+
+    /// Data is on the disks before marks say so. Answers what the whole copies said, if none of them could.
+    private func sync(_ lease: inout DataLease, _ inode: Inode, in frame: Frame) async -> FopError? {
+        let losses = connections.losses
+        let (fd, isWhole, hadGood) = (lease.fd, lease.isWhole, lease.hasGood(losses))
+        let synced = Outcome(
+            await windAll(lease.taking(losses), isSlow: true) { [self] replica throws(FopError) in
+                let target = fd?.target(on: replica).fd ?? .anonymous(inode)
+                return try await replicas[replica].fsync(FsyncRequest(fd: target, dataOnly: true), in: frame)
+            })
+        lease.failed(allBut: synced.succeeded)
+        return hadGood && !lease.hasGood(losses) ? synced.error(of: isWhole) ?? .io : nil
     }
 }
 
 // Letting go.
 extension ReplicateTranslator {
-    public func settle(_ inode: Inode) async { await finishMarks(inode) }
+    public func settle(_ inode: Inode) async { keep(await finishMarks(inode), of: inode) }
 
-    public func rely(on replica: Int?, for inode: Inode) { context(inode).state.withLock { $0.relied = replica } }
+    public func rely(on replica: Int?, for inode: Inode) {
+        context(inode).state.withLock { state in
+            // What is believed of the others was found out while they were old.
+            if state.relied != nil && replica == nil { state.readable = nil }
+            state.relied = replica
+            state.lease?.relied = replica
+        }
+    }
 
-    /// Closes the lease, if there is one, and answers whether all marks that it owed are on a replica.
-    @discardableResult
-    func finishMarks(_ inode: Inode) async -> Bool {
-        guard let context: ReplicaInode = inode.contexts.context(at: slot) else { return true }
+    /// A close has failed that nobody waited for: whoever syncs next hears of it.
+    private func keep(_ failure: FopError?, of inode: Inode) {
+        if let failure { context(inode).state.withLock { $0.untoldFailure = failure } }
+    }
+
+    /// Closes the lease, if there is one, and answers what it owed and could not do.
+    func finishMarks(_ inode: Inode) async -> FopError? {
+        guard let context: ReplicaInode = inode.contexts.context(at: slot) else { return nil }
         let closes = context.state.withLock { $0.lock.want() }
         return closes ? await close(inode, context) : await waitForClose(context)
     }
 
-    private func waitForClose(_ context: ReplicaInode) async -> Bool {
+    private func waitForClose(_ context: ReplicaInode) async -> FopError? {
         let answer = await withCheckedContinuation { waiter in
             let waits = context.state.withLock { $0.lock.waitForClose(waiter) }
-            if !waits { waiter.resume(returning: .closed(isMarked: true)) }
+            if !waits { waiter.resume(returning: .closed(failure: nil)) }
         }
-        guard case .closed(let isMarked) = answer else {
+        guard case .closed(let failure) = answer else {
             preconditionFailure("one that waits for a close is told of it")
         }
-        return isMarked
+        return failure
     }
 
     /// Somebody else waits for this inode's data lock. Called where nothing may block.
     func closeWanted(_ gfid: Gfid) {
         guard let lease = leases[gfid], lease.context.state.withLock({ $0.lock.want() }) else { return }
-        Task(executorPreference: volume.environment.executor) { _ = await self.close(lease.inode, lease.context) }
+        Task(executorPreference: volume.environment.executor) {
+            self.keep(await self.close(lease.inode, lease.context), of: lease.inode)
+        }
     }
 
     /// Lets go of locks that are idle for `post-op-delay-secs`, or that another process waits for.

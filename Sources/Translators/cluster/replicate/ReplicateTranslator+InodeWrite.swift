@@ -171,21 +171,36 @@ extension ReplicateTranslator {
             return try await wind(replica)
         }
         let outcome = Outcome(answers, progress: progress)
-        let isOnGood = entry.context.state.withLock { $0.lease?.hasGood(among: outcome.succeeded) } ?? false
-        let isDone = isOnGood && settings.quorum.isMet(by: outcome.succeeded)
+        let refusal = conclude(outcome, settings.quorum, entry)
         let reply = outcome.reply(preferring: settings.favorite)
         entry.context.state.withLock { state in
             if outcome.isRefused { return }
-            // Without quorum, or a good copy, nobody is to be believed more than another: all stay dirty, none is
-            // blamed.
-            state.lease?.failed(allBut: isDone ? outcome.succeeded : nobody)
-            if isDone { state.readable?.replicas.fail(outcome.succeeded, .data) } else { state.readable = nil }
-            state.lease?.note(isDone ? reply.map(size) ?? .unknown : .unknown)
-            if isDone { state.lease?.hasChanged = true }
+            state.lease?.note(refusal == nil ? reply.map(size) ?? .unknown : .unknown)
             if !isStable { state.unstableWrites += 1 }
         }
-        guard isDone, let reply else { throw outcome.error ?? (isOnGood ? .readOnly : .io) }
+        guard refusal == nil, let reply else { throw refusal ?? outcome.error ?? .io }
         return reply
+    }
+
+    /// Remembers who failed, to be blamed for it, and answers nil: where a whole copy took the change, and as many as
+    /// quorum asks for. Else nobody is to be believed more than another, all stay dirty and none is blamed, and the
+    /// change has failed with what is answered: what the whole copy said, if there is one.
+    func conclude<Reply>(_ outcome: Outcome<Reply>, _ quorum: QuorumRule, _ entry: LeaseEntry) -> FopError? {
+        entry.context.state.withLock { state in
+            guard let lease = state.lease else { return .io }
+            let isOnGood = lease.hasGood(among: outcome.succeeded)
+            if isOnGood && quorum.isMet(by: outcome.succeeded) {
+                state.lease!.failed(allBut: outcome.succeeded)
+                state.lease!.hasChanged = true
+                state.readable?.replicas.fail(outcome.succeeded, .data)
+                return nil
+            }
+            if !outcome.isRefused {
+                state.lease!.failed(allBut: nobody)
+                state.readable = nil
+            }
+            return (isOnGood ? nil : outcome.error(of: lease.isWhole)) ?? outcome.error ?? (isOnGood ? .readOnly : .io)
+        }
     }
 
     /// Where an append goes: the size of the good replicas, which stands still under the lock.
@@ -193,7 +208,7 @@ extension ReplicateTranslator {
         let losses = connections.losses
         guard let lease = entry.context.state.withLock({ $0.lease }) else { throw .io }
         if let size = lease.size { return size }
-        let good = zip(lease.taking(losses), lease.replicas).map { $0 && $1.isUnaccused }
+        let good = zip(lease.taking(losses), lease.isWhole).map { $0 && $1 }
         let outcome = Outcome(
             await windAll(good) { [self] replica throws(FopError) in
                 let target = try await self.target(.fd(fd), on: replica, in: frame)

@@ -96,7 +96,8 @@ extension ReplicateTranslator {
         let same = answers.map { answer in answer?.value.flatMap { $0.iatt.gfid == iatt.gfid ? $0 : nil } }
         let inode = volume.environment.inodes.inode(iatt.gfid, type: iatt.type)
         let readable = learn(
-            inode, iatts: same.map { $0?.iatt }, xdata: same.map { $0?.xdata ?? [:] }, connections, doubts)
+            inode, iatts: same.map { $0?.iatt }, xdata: same.map { $0?.xdata ?? [:] },
+            isComplete: !answers.contains { $0?.error?.isSilence ?? false }, connections, doubts)
         let settings = settings
         func best(_ good: [Bool]) -> LookupReply? {
             order(good, for: inode, in: frame, settings).lazy.compactMap { same[$0] }.first

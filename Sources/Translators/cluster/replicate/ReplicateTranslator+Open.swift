@@ -8,7 +8,12 @@ extension ReplicateTranslator {
         if standing(for: request.fd.inode) != nil { throw .io }
         doubt(request.fd.inode)
         let reply = try await open(request.fd, xdata: request.xdata, in: frame)
-        if request.fd.flags.contains(.truncate) { _ = try await truncate(.fd(fd(request.fd)), to: 0, in: frame) }
+        guard request.fd.flags.contains(.truncate) else { return reply }
+        do throws(FopError) { _ = try await truncate(.fd(fd(request.fd)), to: 0, in: frame) } catch {
+            // Nobody else closes what is open by now.
+            await release(request.fd)
+            throw error
+        }
         return reply
     }
 

@@ -25,6 +25,12 @@ extension ReplicateTranslator {
         return context.known(generation, at: volume.environment.time.now())
     }
 
+    /// The same, however long ago: for when a replica that is up cannot say any more what it holds against others.
+    func lastKnown(_ inode: Inode, generation: UInt64) -> ReadableReplicas? {
+        let context: ReplicaInode? = inode.contexts.context(at: slot)
+        return context?.state.withLock { $0.known(generation: generation) }?.replicas
+    }
+
     /// Somebody opens the file, or has got a lock on it: what others wrote before they closed or unlocked it is to be
     /// seen, so that the replicas are asked again before anybody reads.
     func doubt(_ inode: Inode) {
@@ -46,8 +52,12 @@ extension ReplicateTranslator {
             return connections.up[replica] ? (replica, connections.generation) : nil
         }
         guard let choice else { return nil }
-        guard let known = context.known(choice.generation, at: now) else { return nil }
-        return known.data[choice.replica] ? choice.replica : nil
+        let isGood = context.state.withLock { state in
+            guard let known = state.readable, known.generation == choice.generation else { return false }
+            guard (state.relied ?? choice.replica) == choice.replica else { return false }
+            return state.believes(known, at: now) && known.replicas.data[choice.replica]
+        }
+        return isGood ? choice.replica : nil
     }
 
     /// Whom to read where all are good.
@@ -90,35 +100,41 @@ extension ReplicateTranslator {
         guard answers.contains(where: { $0?.value != nil }) else {
             let error = Outcome(answers).error ?? .notConnected
             let context: ReplicaInode? = target.inode.contexts.context(at: slot)
-            guard error == .noEntry || error == .stale, let old = context?.state.withLock({ $0.readable }) else {
+            guard error == .noEntry || error == .stale, var old = context?.state.withLock({ $0.readable }) else {
                 throw error
             }
+            if let relied = context?.state.withLock({ $0.relied }) { old.replicas.onlyData(of: relied) }
             return (old.replicas, Array(repeating: nil, count: replicas.count))
         }
         let iatts = answers.map { $0?.value?.0 }
         let readable = learn(
-            target.inode, iatts: iatts, xdata: answers.map { $0?.value?.1 ?? [:] }, connections, doubts)
+            target.inode, iatts: iatts, xdata: answers.map { $0?.value?.1 ?? [:] },
+            isComplete: !answers.contains { $0?.error?.isSilence ?? false }, connections, doubts)
         return (readable, iatts)
     }
 
-    /// Keeps what a look-up of all replicas has told.
+    /// Keeps what a look-up of all replicas has told. Where one that is up said nothing, what it held against others
+    /// when it last spoke holds on: its disk may be broken, and all that was ever synced is on it.
     @discardableResult
     func learn(
-        _ inode: Inode, iatts: [Iatt?], xdata: [Xdata], _ connections: Connections, _ doubts: UInt64
+        _ inode: Inode, iatts: [Iatt?], xdata: [Xdata], isComplete: Bool, _ connections: Connections, _ doubts: UInt64
     ) -> ReadableReplicas {
         let context = context(inode)
         let now = volume.environment.time.now()
         let isLocked =
             xdata.contains { ($0[XdataKey.inodelkCount]?.integer ?? 0) > 0 }
             || context.state.withLock { $0.lease != nil }
-        let readable = judge(inode.gfid, iatts: iatts, xdata: xdata, isLocked: isLocked)
-        context.state.withLock { state in
+        var readable = judge(inode.gfid, iatts: iatts, xdata: xdata, isLocked: isLocked)
+        return context.state.withLock { state in
+            if !isComplete, let before = state.known(generation: connections.generation)?.replicas {
+                readable.restrict(to: before)
+            }
             state.readable = .init(
                 replicas: readable, generation: connections.generation, at: now, doubts: doubts)
             // A lease knows of failures that are not marked yet.
             if let lease = state.lease { state.readable?.replicas.fail(lease.taking(connections.losses), .data) }
+            return state.known(generation: connections.generation)?.replicas ?? readable
         }
-        return context.state.withLock { $0.readable?.replicas } ?? readable
     }
 
     private func judge(_ gfid: Gfid, iatts: [Iatt?], xdata: [Xdata], isLocked: Bool) -> ReadableReplicas {
@@ -168,6 +184,15 @@ extension ReplicateTranslator {
 extension ReadableReplicas {
     /// Good for content and attributes both.
     var both: [Bool] { zip(data, metadata).map { $0 && $1 } }
+
+    /// Only those that were good before, too.
+    mutating func restrict(to before: ReadableReplicas) {
+        data = zip(data, before.data).map { $0 && $1 }
+        metadata = zip(metadata, before.metadata).map { $0 && $1 }
+    }
+
+    /// No other replica has the newest data.
+    mutating func onlyData(of replica: Int) { for other in data.indices where other != replica { data[other] = false } }
 }
 
 extension FopError {
@@ -178,4 +203,7 @@ extension FopError {
         default: false
         }
     }
+
+    /// Says nothing of what the replica holds.
+    var isSilence: Bool { isAboutReplica && self != .noEntry && self != .stale }
 }

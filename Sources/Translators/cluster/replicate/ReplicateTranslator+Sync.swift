@@ -16,36 +16,52 @@ extension ReplicateTranslator {
                     FsyncRequest(fd: fd.inner, dataOnly: request.dataOnly, xdata: request.xdata), in: frame)
             })
         guard let reply = outcome.reply(preferring: settings.favorite) else { throw outcome.error ?? .notConnected }
-        let failed = zip(connections.up, outcome.succeeded).map { $0 && !$1 }
-        if failed.contains(true) {
-            try await underDataLock(inode, fd, .whole) { entry throws(FopError) in
-                let isOnGood = entry.context.state.withLock { state in
-                    state.lease?.failed(allBut: outcome.succeeded)
-                    state.lease?.hasChanged = true
-                    state.readable?.replicas.fail(outcome.succeeded, .data)
-                    return state.lease?.hasGood(among: outcome.succeeded) ?? false
-                }
-                try settings.quorum.check(outcome.succeeded)
-                // On the disks of stale copies only, it would not survive a heal.
-                guard isOnGood else { throw outcome.error ?? .io }
-            }
+        if zip(connections.up, outcome.succeeded).contains(where: { $0 && !$1 }) {
+            try await blameUnsynced(fd, outcome, settings.quorum)
         } else {
             context.state.withLock { $0.syncedWrites = max($0.syncedWrites, covered) }
         }
-        guard await finishMarks(inode) else { throw .io }
+        try await settled(inode)
         return reply
+    }
+
+    /// Some replica could not sync: it is blamed for what was written before, if a whole copy could. On the disks of
+    /// stale copies only, it would not survive a heal.
+    private func blameUnsynced<Reply>(
+        _ fd: ReplicaFd, _ outcome: Outcome<Reply>, _ quorum: QuorumRule
+    ) async throws(FopError) {
+        if let relied = context(fd.inode).state.withLock({ $0.relied }), !outcome.succeeded[relied] {
+            throw outcome.answers[relied]?.error ?? .io
+        }
+        try await underDataLock(fd.inode, fd, .whole) { entry throws(FopError) in
+            if let refusal = conclude(outcome, quorum, entry) { throw refusal }
+        }
+    }
+
+    /// Nothing of this client is owed any more; throws what failed since it was last asked, or before.
+    private func settled(_ inode: Inode) async throws(FopError) {
+        let failure = await finishMarks(inode)
+        let earlier = context(inode).state.withLock { state in
+            defer { state.untoldFailure = nil }
+            return state.untoldFailure
+        }
+        if let failure = failure ?? earlier { throw failure }
     }
 
     /// Every close(2): the marks of what was written are settled before the caller hears of it.
     public func flush(_ request: FlushRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         let fd = fd(request.fd)
-        let isMarked = await finishMarks(fd.inode)
+        let marks = await Self.result { () throws(FopError) in try await settled(fd.inode) }
         let open = zip(connections.up, replicas.indices).map { $0 && fd.isOpen(on: $1) }
         let outcome = Outcome(
             await windAll(open) { [self] replica throws(FopError) in
                 try await replicas[replica].flush(FlushRequest(fd: fd.inner, xdata: request.xdata), in: frame)
             })
-        guard isMarked else { throw .io }
+        try marks.get()
+        // A stale copy alone says nothing.
+        if let relied = context(fd.inode).state.withLock({ $0.relied }), let error = outcome.answers[relied]?.error {
+            throw error
+        }
         if let reply = outcome.reply(preferring: nil) { return reply }
         if let error = outcome.error { throw error }
         try QuorumRule.none.check(connections.up)

@@ -46,7 +46,7 @@ extension ReplicateTranslator {
         chosen.indices.last { chosen[$0] && isServedHere[$0] } ?? chosen.lastIndex(of: true)
     }
 
-    private static func result<Reply>(
+    static func result<Reply>(
         _ body: () async throws(FopError) -> Reply
     ) async -> Result<Reply, FopError> {
         do throws(FopError) { return .success(try await body()) } catch { return .failure(error) }

@@ -40,10 +40,6 @@ extension Outcome {
     fileprivate func obstacle(on chosen: [Bool]) -> FopError? {
         zip(chosen, answers).compactMap { $0 ? $1?.error : nil }.first { $0 == .exists || $0 == .notEmpty }
     }
-
-    fileprivate func error(of chosen: [Bool]) -> FopError? {
-        zip(chosen, answers).compactMap { $0 ? $1?.error : nil }.first
-    }
 }
 
 extension ReplicateTranslator {
@@ -61,7 +57,7 @@ extension ReplicateTranslator {
             let (accused, isComplete) = await accused(
                 by: locked.connections.up, subject.inode, subject.fd, of: change.kind, in: locked.frame)
             var unaccused = accused.map { !$0 }
-            if !isComplete, let known = known(subject.inode, generation: locked.connections.generation) {
+            if !isComplete, let known = lastKnown(subject.inode, generation: locked.connections.generation) {
                 let good = change.kind == .metadata ? known.metadata : known.data
                 unaccused = zip(unaccused, good).map { $0 && $1 }
             }

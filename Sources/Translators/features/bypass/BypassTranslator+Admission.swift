@@ -95,6 +95,8 @@ extension BypassTranslator {
         if file.guarded.withLock({ $0.hasUnhealed }) && !replicaSet.up[targetPosition] { throw .io }
     }
 
+    func checkNotStale(_ inode: Inode) throws(FopError) { if let file = context(inode) { try checkNotStale(file) } }
+
     /// A fop of a known range, beside others.
     func together<Reply>(
         _ file: BypassInode?, offset: UInt64, bytes: UInt64, size effect: BypassInodeState.SizeEffect, in frame: Frame,

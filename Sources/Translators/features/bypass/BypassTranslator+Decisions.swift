@@ -4,15 +4,22 @@ import TranslatorCore
 
 // Decide under the inode's mutex, act outside it.
 extension BypassTranslator {
-    func context(_ inode: Inode) -> BypassInode? { inode.contexts.context(at: slot) }
+    /// What this mount knows of an inode. That the other copies of a file are old it knows by the file's gfid, for as
+    /// long as they are: inodes are forgotten, and the target may be away when the file is asked for again.
+    func context(_ inode: Inode) -> BypassInode? {
+        if let known: BypassInode = inode.contexts.context(at: slot) { return known }
+        guard inode.type == .regular, backlog.withLock({ $0.isWaiting(inode.gfid) }) else { return nil }
+        return makeContext(inode)
+    }
 
-    /// Made at the first open or create of a regular file, or when a name is learnt.
+    /// Made at the first open or create of a regular file, when a name is learnt, or while the file waits for a healer.
     func makeContext(_ inode: Inode) -> BypassInode {
-        if let known = context(inode) { return known }
-        let (newest, doubtful) = backlog.withLock {
-            ($0.waiting.files[inode.gfid]?.last?.generation, $0.doubtful[inode.gfid])
-        }
+        if let known: BypassInode = inode.contexts.context(at: slot) { return known }
         let file = inode.contexts.findOrSet(at: slot) {
+            // In here, so that a healer's news comes before it is read or finds the context.
+            let (newest, doubtful) = backlog.withLock {
+                ($0.waiting.files[inode.gfid]?.last?.generation, $0.doubtful[inode.gfid])
+            }
             let file = BypassInode(inode, timing: timing, observer: observer, newest: newest)
             if let doubtful { file.epochMayHaveStarted(doubtful) }
             return file

@@ -167,18 +167,19 @@ extension BypassTranslator {
         return backlog.withLock { $0.isWaiting(gfid) }
     }
 
-    /// What replicate answered, or the target's own attributes.
-    func corrected(_ iatt: Iatt, _ inode: Inode?, in frame: Frame) async -> Iatt {
+    /// What replicate answered, or the target's own attributes. Fails where the target cannot say: what another copy
+    /// has for a size is that of an old file, or of an empty one.
+    func corrected(_ iatt: Iatt, _ inode: Inode?, in frame: Frame) async throws(FopError) -> Iatt {
         guard iatt.isRegular, isAhead(iatt.gfid, inode) else { return iatt }
-        let inode = inode ?? volume.environment.inodes.find(iatt.gfid) ?? Inode(gfid: iatt.gfid, type: .regular)
-        if let file = context(inode) {
-            return (try? await statOnTarget(file, in: frame))?.iatt ?? iatt
-        }
-        return (try? await target.stat(StatRequest(.inode(inode)), in: frame).iatt) ?? iatt
+        let inode = inode ?? volume.environment.inodes.inode(iatt.gfid, type: .regular)
+        guard let file = context(inode) else { return iatt }
+        return try await statOnTarget(file, in: frame)?.iatt ?? iatt
     }
 
-    func corrected(_ attributes: PrePostIatt, _ inode: Inode, in frame: Frame) async -> PrePostIatt {
-        let post = await corrected(attributes.post, inode, in: frame)
+    func corrected(
+        _ attributes: PrePostIatt, _ inode: Inode, in frame: Frame
+    ) async throws(FopError) -> PrePostIatt {
+        let post = try await corrected(attributes.post, inode, in: frame)
         guard post != attributes.post else { return attributes }
         // Size and blocks are those of the data, which the fop did not change.
         var pre = attributes.pre
@@ -187,8 +188,9 @@ extension BypassTranslator {
     }
 
     public func setattr(_ request: SetattrRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
+        try checkNotStale(request.target.inode)
         var reply = try await subvolume.setattr(request, in: frame)
-        reply.attributes = await corrected(reply.attributes, request.target.inode, in: frame)
+        reply.attributes = try await corrected(reply.attributes, request.target.inode, in: frame)
         return reply
     }
 
@@ -196,7 +198,8 @@ extension BypassTranslator {
         var reply = try await subvolume.readdirp(request, in: frame)
         for position in reply.entries.indices {
             guard let iatt = reply.entries[position].iatt, iatt.isRegular else { continue }
-            reply.entries[position].iatt = await corrected(
+            // Nil: whoever needs them looks the name up, and hears why there are none.
+            reply.entries[position].iatt = try? await corrected(
                 iatt, volume.environment.inodes.find(iatt.gfid), in: frame)
         }
         return reply

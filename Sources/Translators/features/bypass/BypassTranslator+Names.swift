@@ -14,7 +14,7 @@ extension BypassTranslator {
             inode = found
         }
         if reply.iatt.isRegular {
-            reply.iatt = await corrected(
+            reply.iatt = try await corrected(
                 reply.iatt, inode ?? volume.environment.inodes.find(reply.iatt.gfid), in: frame)
         }
         return reply
@@ -33,9 +33,10 @@ extension BypassTranslator {
     }
 
     public func link(_ request: LinkRequest, in frame: Frame) async throws(FopError) -> EntryReply {
+        try checkNotStale(request.inode)
         var reply = try await subvolume.link(request, in: frame)
         remember(request.inode, as: request.name, in: request.parent)
-        reply.iatt = await corrected(reply.iatt, request.inode, in: frame)
+        reply.iatt = try await corrected(reply.iatt, request.inode, in: frame)
         return reply
     }
 
@@ -43,7 +44,8 @@ extension BypassTranslator {
         var reply = try await subvolume.rename(request, in: frame)
         if let moved = volume.environment.inodes.find(reply.iatt.gfid) {
             remember(moved, as: request.newName, in: request.newParent)
-            reply.iatt = await corrected(reply.iatt, moved, in: frame)
+            // The name has moved, whatever becomes of its attributes.
+            reply.iatt = (try? await corrected(reply.iatt, moved, in: frame)) ?? reply.iatt
         }
         if request.flags.contains(.exchange), settings.rules.needsPath {
             // The other file has moved too, and only its new name says which it is.

@@ -4,6 +4,7 @@ import TranslatorCore
 extension BypassTranslator {
     public func open(_ request: OpenRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         if request.fd.flags.contains(.truncate), let file = context(request.fd.inode) {
+            try checkNotStale(file)
             // replicate truncates, under its own lock: ours would be in its way.
             try await closeEpoch(file)
             file.guarded.withLock { $0.isUnsynced = true }

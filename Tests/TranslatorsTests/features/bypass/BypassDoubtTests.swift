@@ -25,7 +25,8 @@ extension BypassTests {
             #expect(await stack.pass(.seconds(1)) { stack.graph.environment.inodes.find(gfid) == nil })
 
             await stack.links[0].cut()
-            let again = try await stack.open("file")
+            await #expect(throws: FopError.io) { try await stack.lookup("file") }
+            let again = try await stack.open(stack.inode(gfid))
             await #expect(throws: FopError.io) { try await stack.write("b", to: again) }
             await #expect(throws: FopError.io) { try await stack.read(again) }
             #expect(stack.counts(1, about: 0, "file").isZero && stack.text(1, "file") == "")
@@ -59,7 +60,8 @@ extension BypassTests {
             fd = nil
             #expect(await stack.pass(.seconds(1)) { stack.graph.environment.inodes.find(gfid) == nil })
 
-            let again = try await stack.open("file")
+            await #expect(throws: FopError.io) { try await stack.lookup("file") }
+            let again = try await stack.open(stack.inode(gfid))
             await #expect(throws: FopError.io) { try await stack.write("b", to: again) }
             #expect(stack.counts(1, about: 0, "file").isZero && stack.text(1, "file") == "a")
             stack.links[0].mend()

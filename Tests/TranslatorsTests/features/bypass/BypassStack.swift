@@ -76,6 +76,9 @@ extension BypassStack {
         return try await open(graph.environment.inodes.inode(reply.iatt.gfid, type: .regular), flags)
     }
 
+    /// As the kernel comes back with a file that it still knows, or has just forgotten.
+    func inode(_ gfid: Gfid) -> Inode { graph.environment.inodes.inode(gfid, type: .regular) }
+
     func truncate(_ fd: Fd, to size: UInt64) async throws {
         _ = try await bypass.truncate(TruncateRequest(.fd(fd), size: size), in: frame)
     }
