@@ -9,15 +9,21 @@ extension BypassTranslator {
             return try await subvolume.writev(request, in: frame)
         }
         if request.flags.contains(.append) || request.fd.flags.contains(.append) {
-            return try await append(request, to: file, in: frame)
+            let reply = try await append(request, to: file, in: frame)
+            if request.flags.contains(.dsync) { try await waitUntilHeld(file, by: request.fd, in: frame) }
+            return reply
         }
+        let reply: WriteReply
         do throws(FopError) {
-            return try await write(request, to: file, in: frame)
+            reply = try await write(request, to: file, in: frame)
         } catch {
             // The target went down under it: the same bytes at the same place may go through replicate instead.
             guard error == .notConnected, !replicaSet.up[targetPosition] else { throw error }
-            return try await write(request, to: file, in: frame)
+            reply = try await write(request, to: file, in: frame)
         }
+        // O_SYNC and O_DSYNC are an fsync with each write: one bit to test where they are not asked for.
+        if request.flags.contains(.dsync) { try await waitUntilHeld(file, by: request.fd, in: frame) }
+        return reply
     }
 
     /// The hot path: one mutex to enter, the journal's store, the target's write, one mutex to leave.

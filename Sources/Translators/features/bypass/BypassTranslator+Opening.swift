@@ -132,8 +132,9 @@ extension BypassTranslator {
         }
     }
 
-    private func look(_ file: BypassInode, _ fd: Fd, on replica: Int) async throws(FopError) -> LookupReply {
-        guard replica == targetPosition else {
+    /// `fd`: on the target, if it is up.
+    func look(_ file: BypassInode, _ fd: Fd?, on replica: Int) async throws(FopError) -> LookupReply {
+        guard replica == targetPosition, let fd else {
             return try await replicaSet.replicas[replica].lookup(
                 LookupRequest(.inode(file.inode), xdata: marks.questions), in: ownFrame())
         }

@@ -10,39 +10,49 @@ extension BypassTranslator {
 
     public func fsync(_ request: FsyncRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
         guard let file = context(request.fd.inode) else { return try await subvolume.fsync(request, in: frame) }
+        let isLocal = settings.fsync == .local
         let (isUnsynced, isAhead) = file.guarded.withLock { guarded in
             defer { guarded.isUnsynced = false }
             return (guarded.isUnsynced, guarded.state.hasEpoch || guarded.hasUnhealed)
         }
         do throws(FopError) {
-            guard isAhead else { return try await subvolume.fsync(request, in: frame) }
-            try checkNotStale(file)
-            let fd = try await dataFd(file, orOf: request.fd)
-            if isUnsynced { _ = try await subvolume.fsync(request, in: frame) }
-            let onTarget = FsyncRequest(fd: fd, dataOnly: request.dataOnly, xdata: request.xdata)
-            let reply = try await target.fsync(onTarget, in: frame)
-            try await waitUntilHeld(file, fd, in: frame)
-            return reply
+            if isAhead { try checkNotStale(file) }
+            // What went through replicate may be in any brick's memory; so may what others wrote.
+            var reply: AttributesReply?
+            if isUnsynced || !isAhead || !isLocal { reply = try await subvolume.fsync(request, in: frame) }
+            if isAhead {
+                let onTarget = FsyncRequest(
+                    fd: try await dataFd(file, orOf: request.fd), dataOnly: request.dataOnly, xdata: request.xdata)
+                reply = try await target.fsync(onTarget, in: frame)
+            }
+            if !isLocal { try await waitUntilHeld(file, by: request.fd, in: frame) }
+            return reply!
         } catch {
             if isUnsynced { file.guarded.withLock { $0.isUnsynced = true } }
             throw error
         }
     }
 
-    /// Until as many replicas as `fsync` asks for hold what was written so far. EIO after `fsync-timeout`, and at once
-    /// while a replica is down, because no healer works then; EINTR when the program gets a signal.
-    private func waitUntilHeld(_ file: BypassInode, _ fd: Fd, in frame: Frame) async throws(FopError) {
+    /// Until as many replicas as `fsync` asks for hold what the file has now, whoever wrote it. EIO after
+    /// `fsync-timeout`, and at once while a replica is down, because no healer works then; EINTR when the program that
+    /// has it open by `own` gets a signal.
+    func waitUntilHeld(_ file: BypassInode, by own: Fd, in frame: Frame) async throws(FopError) {
         let settings = settings
-        let needed = settings.fsync.sinksNeeded(of: replicaSet.replicas.count)
-        guard needed > 0 else { return }
-        counters.fsyncsWaited.count()
+        let needed = settings.fsync.sinksNeeded(of: replicaSet.replicas.count) + 1
+        guard needed > 1 else { return }
         let deadline = now + settings.fsyncTimeout
         do throws(FopError) {
+            let fd = try await replicaSet.up[targetPosition] ? dataFd(file, orOf: own) : nil
             let through = try await endEpoch(of: file, fd)
-            file.observer?.healWanted(file.gfid, generation: through)
+            var isWanted = false
             while true {
                 let version = file.version
                 if try await isHeld(file, fd, through, by: needed) { return }
+                if !isWanted {
+                    isWanted = true
+                    counters.fsyncsWaited.count()
+                    file.observer?.healWanted(file.gfid, generation: through)
+                }
                 guard now < deadline else { throw FopError.io }
                 decide(file) { $0.wakeWaiters(at: min(deadline, now + Self.healPoll)) }
                 try await file.change(since: version, for: frame, volume.environment.waits)
@@ -54,15 +64,29 @@ extension BypassTranslator {
     }
 
     private func isHeld(
-        _ file: BypassInode, _ fd: Fd, _ generation: Int32, by needed: Int
+        _ file: BypassInode, _ fd: Fd?, _ generation: Int32, by needed: Int
     ) async throws(FopError) -> Bool {
-        // A file without a name is nobody's to heal, and dies with its last close.
-        if try await target.stat(StatRequest(.fd(fd)), in: ownFrame()).iatt.nlink == 0 { return true }
-        let counts = try await xattrop(.fd(fd), marks.reading)
-        learn(counts, of: file.gfid)
-        if marks.sinks.count(where: { counts.healed(on: $0) >= generation }) >= needed { return true }
+        var counts: EpochCounts?
+        if let fd {
+            // A file without a name is nobody's to heal, and dies with its last close.
+            if try await target.stat(StatRequest(.fd(fd)), in: ownFrame()).iatt.nlink == 0 { return true }
+            counts = try await xattrop(.fd(fd), marks.reading)
+            learn(counts!, of: file.gfid)
+        }
+        let answers = await onReplicas(replicaSet.up) { replica throws(FopError) in
+            try await self.look(file, fd, on: replica)
+        }
+        let seen = SyncInspection(answers, counts, through: generation, marks)
+        if seen.holds.count(where: { $0 }) >= needed { return true }
         if replicaSet.up.contains(false) { throw .io }
+        if seen.isDirty, let fd { await hurry(fd) }
         return false
+    }
+
+    /// Who writes through replicate keeps the file dirty until somebody else wants its lock.
+    private func hurry(_ fd: Fd) async {
+        guard let lock = try? await tryLock(.fd(fd), on: targetPosition, domain: locks.data) else { return }
+        await unlock(lock, .fd(fd))
     }
 
     private enum Ending {
@@ -71,7 +95,7 @@ extension BypassTranslator {
     }
 
     /// Rolls, so that everything written so far is in epochs that are closed: through which one.
-    private func endEpoch(of file: BypassInode, _ fd: Fd) async throws(FopError) -> Int32 {
+    private func endEpoch(of file: BypassInode, _ fd: Fd?) async throws(FopError) -> Int32 {
         var through: Int32?
         while true {
             let version = file.version
@@ -89,7 +113,9 @@ extension BypassTranslator {
             switch ending {
             case .notYet(let version): try await file.change(since: version)
             case .epoch(let through?): return through
-            case .epoch(nil): return try await xattrop(.fd(fd), marks.reading).opened
+            case .epoch(nil):
+                guard let fd else { return 0 }
+                return try await xattrop(.fd(fd), marks.reading).opened
             }
         }
     }

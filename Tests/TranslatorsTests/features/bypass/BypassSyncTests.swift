@@ -133,6 +133,102 @@ extension BypassTests {
             await stack.stop()
         }
 
+        /// fsync in the mount `stack`: EIO after its second unless a healer comes; then it returns.
+        private func expectWaits(_ stack: BypassStack, _ fd: Fd, heal: () -> Void) async throws {
+            let sync = Task { await failure { try await stack.fsync(fd) } }
+            #expect(await stack.pass(.milliseconds(100)) { stack.bypass.status.fsyncsFailed == 1 })
+            #expect(await sync.value == .io)
+            let done = Done()
+            let again = Task {
+                try await stack.fsync(fd)
+                done.set()
+            }
+            #expect(await eventually { stack.bypass.status.fsyncsWaited == 2 })
+            #expect(!done.isSet)
+            heal()
+            #expect(await stack.pass(.milliseconds(100)) { done.isSet })
+            try await again.value
+        }
+        private static let all = "option fsync all\n option fsync-timeout 1"
+
+        @Test(arguments: [true, false])
+        func `fsync all waits for what another mount wrote, which has ended or has not`(hasEnded: Bool) async throws {
+            let other = try await BypassStack()
+            let written = try await other.create("file")
+            try await other.write("a", to: written)
+            #expect(await other.passIdle(written))
+            if hasEnded {
+                try await other.close(written)
+                await other.stop()
+            }
+            let stack = try await BypassStack(bypass: Self.all, at: other)
+            let fd = try await stack.open("file")
+            try await expectWaits(stack, fd) { stack.heal("file", on: 1) }
+            try await stack.close(fd)
+            await stack.stop()
+            if !hasEnded { await other.stop() }
+        }
+
+        @Test(arguments: [true, false])
+        func `fsync all waits for a replica that missed what went through replicate`(failsSync: Bool) async throws {
+            let stack = try await BypassStack(bypass: Self.all)
+            let fd = try await stack.create("file")
+            stack.observer.canJournal = false
+            stack.faulty[1].fail(failsSync ? .fsync : .writev, with: .noSpace, times: 1)
+            try await stack.write("a", to: fd)
+            if failsSync { stack.faulty[1].fail(.fsync, with: .io, times: 1) }
+            try await expectWaits(stack, fd) {
+                stack.heal("file", on: 1, epochs: 0)
+                stack.accuse(0, 1, .zero, "file")
+            }
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test func `fsync all waits for a transaction that was left half-way`() async throws {
+            let stack = try await BypassStack(bypass: Self.all)
+            let fd = try await stack.create("file")
+            func dirty(_ count: Int32) {
+                XattrReading.set(
+                    PendingCounts.dirtyKey, to: PendingCounts(data: count).xattr, at: stack.path(1, "file"))
+            }
+            dirty(1)
+            try await expectWaits(stack, fd) { dirty(0) }
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test(arguments: ["all", "quorum"])
+        func `with a replica down fsync of what was replicated is as many copies as there are`(
+            strength: String
+        ) async throws {
+            let stack = try await BypassStack(3, bypass: "option fsync \(strength)")
+            let fd = try await stack.create("file")
+            await stack.links[strength == "all" ? 2 : 0].cut()
+            try await stack.write("a", to: fd)
+            #expect(await failure { try await stack.fsync(fd) } == (strength == "all" ? .io : nil))
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test func `a write with O_DSYNC is held by as many as an fsync`() async throws {
+            let stack = try await BypassStack(bypass: Self.all)
+            let fd = try await stack.create("file")
+            let write = WriteRequest(fd: fd, offset: 0, payload: stack.payload([97]), flags: .dsync)
+            let done = Done()
+            let writing = Task {
+                _ = try await stack.bypass.writev(write, in: stack.frame)
+                done.set()
+            }
+            #expect(await eventually { stack.observer.events.contains(.wanted(1)) })
+            #expect(!done.isSet)
+            stack.heal("file", on: 1, epochs: 1)
+            #expect(await stack.pass(.milliseconds(100)) { done.isSet })
+            try await writing.value
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
         @Test func `a file without a name counts as held`() async throws {
             let stack = try await BypassStack(bypass: "option fsync all")
             let fd = try await stack.create("file")
