@@ -23,7 +23,7 @@ struct Outcome<Reply: Sendable>: Sendable {
     /// Some failure says nothing of what happened: before its connection was lost a replica may have done it, and an
     /// I/O error may have come in the middle.
     var mayBeHalfDone: Bool {
-        answers.contains { [.notConnected, .timedOut, .io].contains($0?.error) }
+        answers.contains { $0?.error?.saysLittle ?? false }
     }
 
     /// Nobody did it, because the object is nowhere any more.

@@ -184,7 +184,8 @@ extension ReplicateTranslator {
     }
 
     /// Pre-op: dirty on all replicas that are locked; who refuses has failed. The replies tell who is accused: without
-    /// one that is whole the file must not change.
+    /// one that is whole the file must not change. A copy whose inode has no room for it takes part unmarked where all
+    /// others are dirty: they say that something was under way.
     private func markDirty(_ inode: Inode, _ context: ReplicaInode) async throws(FopError) {
         let connections = connections
         guard let lease = context.state.withLock({ $0.lease }) else { throw .io }
@@ -194,6 +195,9 @@ extension ReplicateTranslator {
             try await mark(fd?.target(on: replica) ?? .inode(inode), values, on: replica, in: frame)
         }
         let marked = answers.map { $0?.value != nil }
+        let isFull = answers.map { $0?.error?.isLackOfRoom ?? false }
+        let isCovered = marked.contains(true) && zip(marked, isFull).allSatisfy { $0 || $1 }
+        let takesPart = isCovered ? marked.map { _ in true } : marked
         // Who could not be locked or marked takes no part, but what it holds against others is true all the same.
         let silent = zip(connections.up, marked).map { $0 && !$1 }
         let (isAccusedBySilent, isComplete) = await accused(by: silent, inode, fd, of: .data, in: frame)
@@ -207,10 +211,10 @@ extension ReplicateTranslator {
                 state.lease?.replicas[replica].isMarked = marked[replica]
                 state.lease?.replicas[replica].isUnaccused = isUnaccused[replica]
             }
-            state.lease?.failed(allBut: marked)
+            state.lease?.failed(allBut: takesPart)
             return state.lease?.isWhole ?? nobody
         }
-        guard let refusal = refusal(of: Outcome(answers), isWhole, inode) else { return }
+        guard let refusal = refusal(of: Outcome(answers), takesPart, isWhole, inode) else { return }
         let undo = marks(blaming: nobody, by: .zero, dirty: PendingCounts(data: -1))
         _ = await windAll(marked) { [self] replica throws(FopError) in
             try await mark(fd?.target(on: replica) ?? .inode(inode), undo, on: replica, in: frame)
@@ -222,10 +226,12 @@ extension ReplicateTranslator {
     }
 
     /// Why nothing may change after a pre-op: who is whole did not take it, or too few did.
-    private func refusal(of marked: Outcome<[PendingCounts]>, _ isWhole: [Bool], _ inode: Inode) -> FopError? {
-        guard marked.succeeded.contains(true) else { return marked.error ?? .notConnected }
-        guard settings.quorum.isMet(by: marked.succeeded) else { return .readOnly }
-        if zip(marked.succeeded, isWhole).contains(where: { $0 && $1 }) { return nil }
+    private func refusal(
+        of marked: Outcome<[PendingCounts]>, _ takesPart: [Bool], _ isWhole: [Bool], _ inode: Inode
+    ) -> FopError? {
+        guard takesPart.contains(true) else { return marked.error ?? .notConnected }
+        guard settings.quorum.isMet(by: takesPart) else { return .readOnly }
+        if zip(takesPart, isWhole).contains(where: { $0 && $1 }) { return nil }
         if !isWhole.contains(true) {
             volume.log(
                 .error, "gfid \(inode.gfid): split-brain, every replica is accused; to see it: healctl split-brain list"
@@ -266,14 +272,18 @@ extension ReplicateTranslator {
         let losses = connections.losses
         let hasGood = lease.hasGood(losses)
         let blamed = lease.hasChanged && hasGood ? lease.toBlame(losses) : nobody
-        let good = zip(lease.taking(losses), lease.replicas).map { $0 && $1.isMarked && hasGood }
+        let owes = blamed.contains(true)
+        let good = zip(lease.taking(losses), lease.replicas).map { $0 && hasGood && ($1.isMarked || owes) }
         let values = marks(blaming: blamed, by: PendingCounts(data: 1), dirty: PendingCounts(data: -1))
-        let fd = lease.fd
+        // An xattr that is there takes no more room when its counts change.
+        let onFull = marks(blaming: blamed, by: PendingCounts(data: 1), dirty: nil)
+        let (fd, isMarked) = (lease.fd, lease.replicas.map(\.isMarked))
         let answers = await windAll(good) { [self] replica throws(FopError) in
+            let values = isMarked[replica] ? values : onFull
             try await mark(fd?.target(on: replica) ?? .inode(inode), values, on: replica, in: frame)
         }
         await unlock([.range(.whole, inode, fd)], on: lease.locked(connections.losses), in: frame)
-        if blamed.contains(true) && !answers.contains(where: { $0?.value != nil }) { failure = failure ?? .io }
+        if owes && !answers.contains(where: { $0?.value != nil }) { failure = failure ?? .io }
         leases.closed(inode)
         let wakes = context.state.withLock { state in
             state.lease = nil

@@ -75,7 +75,7 @@ extension ReplicateTranslator {
     /// from the start makes the others dirty first, one that fails in the op is counted after it. A change counts only
     /// if a replica took it that nobody accuses (`Standing`).
     func perform<Reply: Sendable>(
-        _ change: LockedChange, making made: MadeObject? = nil, in frame: Frame,
+        _ change: LockedChange, making made: MadeObject? = nil, undoing undo: Undo? = nil, in frame: Frame,
         _ wind: @escaping @Sendable (_ replica: Int) async throws(FopError) -> Reply
     ) async throws(FopError) -> Outcome<Reply> {
         let (connections, settings) = (connections, settings)
@@ -88,7 +88,7 @@ extension ReplicateTranslator {
             let locked = UnderLocks(settings: settings, connections: connections, held: held, frame: own)
             result = .success(
                 try await noting(change.note, on: held) { () throws(FopError) in
-                    try await performLocked(change, making: made, locked, wind)
+                    try await performLocked(change, making: made, undoing: undo, locked, wind)
                 })
         } catch {
             result = .failure(error)
@@ -98,7 +98,7 @@ extension ReplicateTranslator {
     }
 
     private func performLocked<Reply: Sendable>(
-        _ change: LockedChange, making made: MadeObject?, _ locked: UnderLocks,
+        _ change: LockedChange, making made: MadeObject?, undoing undo: Undo?, _ locked: UnderLocks,
         _ wind: @escaping @Sendable (_ replica: Int) async throws(FopError) -> Reply
     ) async throws(FopError) -> Outcome<Reply> {
         let removed = await standingOfRemoved(change, locked)
@@ -117,6 +117,7 @@ extension ReplicateTranslator {
             }
             throw outcome.error!
         }
+        if let undo, let refusal = await undoWithoutRoom(change, outcome, taking, locked, undo) { throw refusal }
         let good = outcome.succeeded
         // Where all that are there did it, there is nobody to contradict.
         let isMissed = zip(locked.connections.up, good).contains { $0 && !$1 }

@@ -58,6 +58,8 @@ final class BypassInode: Sendable {
         var doubtsCheck = false
         /// Whether data fops went through replicate since the last fsync there.
         var isUnsynced = false
+        /// Whether it was said that its marks find no room.
+        var saidNoRoom = false
 
         mutating func takeWaiters() -> [Waiter] {
             version += 1

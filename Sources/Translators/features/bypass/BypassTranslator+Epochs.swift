@@ -9,6 +9,8 @@ extension BypassTranslator {
         case marked(EpochCounts)
         /// `unknown`: this epoch may be marked all the same.
         case failed(unknown: Int32?)
+        /// Nothing is marked: the inode has no room for xattrs.
+        case noRoom
     }
 
     /// Whether the mark of an epoch is on disk before the epoch is written in, under `ensure-durability`.
@@ -33,10 +35,13 @@ extension BypassTranslator {
         do throws(FopError) {
             counts = try await xattrop(.fd(fd), marks.opening)
         } catch {
-            volume.log(.warning, "gfid \(fd.inode.gfid): no epoch \(opened + 1) on \(target.name): \(error)")
+            let isFull = error == .noSpace || error == .quotaExceeded
+            if !isFull {
+                volume.log(.warning, "gfid \(fd.inode.gfid): no epoch \(opened + 1) on \(target.name): \(error)")
+            }
             // The reply may have got lost on its way: the counters tell, if they can be read.
             if let now = try? await xattrop(.fd(fd), marks.reading), now.opened == opened {
-                return .failed(unknown: nil)
+                return isFull ? .noRoom : .failed(unknown: nil)
             }
             return .failed(unknown: opened + 1)
         }
@@ -73,6 +78,9 @@ extension BypassTranslator {
             file.observer!.epochOpened(file.gfid, generation: counts.opened)
             decide(file) { $0.rolled(to: counts.opened, missing: counts.missing, at: now) }
             learn(counts, of: file.gfid)
+        case .noRoom:
+            counters.rollsFailed.count()
+            decide(file) { $0.rollFailed(unknown: nil, until: later()) }
         case .failed(let unknown):
             counters.rollsFailed.count()
             if let unknown { doubt(file, unknown) }

@@ -143,6 +143,18 @@ extension BypassTranslator {
         return LookupReply(iatt: reply.iatt, xdata: reply.xdata)
     }
 
+    private func sayOnce(_ file: BypassInode) {
+        let isNew = file.guarded.withLock { guarded in
+            defer { guarded.saidNoRoom = true }
+            return !guarded.saidNoRoom
+        }
+        guard isNew else { return }
+        volume.log(
+            .warning,
+            "gfid \(file.gfid): its xattrs leave no room for bypass's marks on \(target.name): its writes go through replicate"
+        )
+    }
+
     private func addEpoch(
         _ file: BypassInode, _ fd: Fd, to before: EpochCounts, _ size: UInt64
     ) async throws(EpochRefusal) -> EpochCounts {
@@ -157,6 +169,9 @@ extension BypassTranslator {
             epochStarts(file, counts)
             file.observer!.epochOpened(file.gfid, generation: counts.opened)
             return counts
+        case .noRoom:
+            sayOnce(file)
+            throw EpochRefusal(.noRoom)
         case .failed(let unknown):
             if let unknown { doubt(file, unknown) }
             throw EpochRefusal(.failed, unknown: unknown)

@@ -18,6 +18,8 @@ enum Detour: Int, CaseIterable, Sendable {
     case unreachable
     /// A lock, the mark or its fsync failed.
     case failed
+    /// The target's inode has no room for the marks: xattrs of its user fill it.
+    case noRoom
     /// Somebody else wants the whole file.
     case contention
     /// 2^14 epochs of this file are not healed, or its counters are used up.
@@ -45,6 +47,7 @@ enum Detour: Int, CaseIterable, Sendable {
         case .healing: "healing"
         case .unreachable: "unreachable"
         case .failed: "failed"
+        case .noRoom: "no-room"
         case .contention: "contention"
         case .tooManyEpochs: "too-many-epochs"
         case .lag: "max-lag"

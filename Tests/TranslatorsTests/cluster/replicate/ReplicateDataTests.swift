@@ -150,7 +150,7 @@ struct ReplicateDataTests {
     @Test func `a replica that cannot be marked is not written, and blamed`() async throws {
         let stack = try await ReplicaStack()
         let fd = try await stack.create("f")
-        stack.faulty[1].fail(.xattrop, with: .noSpace, times: 1)
+        stack.faulty[1].fail(.xattrop, with: .io, times: 1)
         stack.clearRecords()
         try await stack.write("hello", to: fd)
         try await stack.flush(fd)
@@ -459,6 +459,33 @@ struct ReplicateDataTests {
         stack.faulty[0].fail(.fsync, with: .io, times: 1)
         _ = try await stack.replicate.fsync(FsyncRequest(fd: fd, dataOnly: true), in: stack.frame)
         #expect(stack.counts(2, about: 0, "f").data == 1 && stack.counts(2, about: 1, "f").isZero)
+        await stack.stop()
+    }
+
+    @Test(arguments: [2, 3])
+    func `a copy without room for marks takes part where all others are dirty, and no change is lost by it`(
+        count: Int
+    ) async throws {
+        let stack = try await ReplicaStack(count)
+        let fd = try await stack.create("f")
+        stack.faulty[0].fail(.xattrop, with: .noSpace)
+        try await stack.write("hello", to: fd)
+        try await stack.flush(fd)
+        let again = try await stack.open(fd.inode, [.readWrite, .truncate])
+        try await stack.write("a", to: again)
+        try await stack.flush(again)
+        for replica in 0..<count { #expect(stack.text(replica, "f") == "a") }
+        #expect(stack.isClean("f"))
+        // What another misses cannot be counted there.
+        stack.faulty[1].fail(.writev, with: .io, times: 1)
+        #expect(await failure { try await stack.write("b", to: again) } == (count == 2 ? .io : nil))
+        #expect(stack.dirty(1, "f").data == 1 || stack.counts(2, about: 1, "f").data == 1)
+        // Nor where nobody is dirty.
+        stack.faulty[1].fail(.xattrop, with: .noSpace)
+        if count == 3 { stack.faulty[2].fail(.xattrop, with: .noSpace) }
+        _ = await failure { try await stack.flush(again) }
+        #expect(await stack.passPostOpDelay())
+        await #expect(throws: FopError.noSpace) { try await stack.write("c", to: again) }
         await stack.stop()
     }
 

@@ -98,6 +98,37 @@ struct StandingTests {
         await stack.stop()
     }
 
+    /// What a file has for `user.old`, and what is dirty or counted there.
+    private func isAsBefore(_ stack: ReplicaStack, _ replica: Int) -> Bool {
+        XattrReading.value(of: "user.old", at: stack.path(replica, "f")) == [1]
+            && XattrReading.value(of: "user.new", at: stack.path(replica, "f")) == nil
+    }
+
+    @Test(arguments: [0, 1], [2, 3])
+    func `an xattr for which one good copy has no room is on none, and nobody is blamed for it`(
+        full: Int, count: Int
+    ) async throws {
+        let stack = try await ReplicaStack(count)
+        let fd = try await stack.create("f")
+        func set(_ xattrs: Xattrs) async -> FopError? {
+            await failure {
+                try await stack.replicate.setxattr(
+                    SetxattrRequest(.inode(fd.inode), xattrs: xattrs), in: stack.frame)
+            }
+        }
+        #expect(await set(["user.old": [1]]) == nil)
+        stack.faulty[full].fail(.setxattr, with: .noSpace, times: 2)
+        #expect(await set(["user.old": [2], "user.new": [3]]) == .noSpace)
+        for replica in 0..<count { #expect(isAsBefore(stack, replica)) }
+        #expect(stack.isClean("f"))
+        // Where it cannot be taken back a heal has to look.
+        stack.faulty[1 - full].fail(.removexattr, with: .io, times: 1)
+        #expect(await set(["user.new": [3]]) == .noSpace)
+        #expect(stack.dirty(1 - full, "f") == PendingCounts(metadata: 1))
+        #expect(stack.counts(1 - full, about: full, "f").isZero)
+        await stack.stop()
+    }
+
     // MARK: - Names
 
     @Test(arguments: Names.allCases)

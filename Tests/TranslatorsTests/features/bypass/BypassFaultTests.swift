@@ -43,7 +43,7 @@ extension BypassTests {
             try await stack.write("a", to: fd)
             #expect(stack.observer.events == [.opening])
             #expect(stack.epochs(0, about: 1, "file") == BypassCounts())
-            #expect(detours(stack, .failed) == 1 && stack.text(1, "file") == "a")
+            #expect(detours(stack, .noRoom) == 1 && stack.text(1, "file") == "a")
             try await stack.close(fd)
             await stack.stop()
         }
