@@ -194,7 +194,8 @@ let package = Package(
         .testTarget(
             name: "MountTests",
             dependencies: [
-                "volmount", "FuseMount", "FuseProtocol", "HealTransport", "Translators", "TranslatorCore",
+                "volmount", "FuseMount", "FuseProtocol", "HealTransport", "ReplicaState", "Translators",
+                "TranslatorCore",
                 "TranslatorTesting", "CPosix", "DaemonProcess",
             ],
             swiftSettings: swift),

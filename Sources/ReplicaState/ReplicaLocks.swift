@@ -13,6 +13,9 @@ public struct ReplicaLocks: Sendable, Equatable {
     /// The epoch mark: held while an epoch is open.
     public var epochMark: String { data + ":bypass-epoch" }
 
+    /// On the root, as long as a mount lives whose target may be ahead (`AheadMark`).
+    public func ahead(of mount: Gfid) -> String { "\(data):bypass-ahead:\(mount)" }
+
     /// In `data`: excludes whoever locks the whole file, but neither heal windows nor AFR's metadata range.
     public static let epochLock = LockRange(start: 1 << 63 - 3, length: 1)
     /// In `data`: excludes whole-file lockers, passes an epoch.

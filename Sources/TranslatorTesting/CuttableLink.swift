@@ -21,8 +21,10 @@ public final class CuttableLink: EveryFop {
     public init(_ volume: Volume) throws(VolfileError) { self.volume = volume }
 
     public var isUp: Bool { state.withLock { $0.isUp } }
-    /// Locks held through it, by domain.
-    public var heldLocks: [String] { state.withLock { $0.held.map(\.request.domain).sorted() } }
+    /// Locks held on files through it, by domain; not what a mount holds on the root while its target may be ahead.
+    public var heldLocks: [String] {
+        state.withLock { $0.held.map(\.request.domain).filter { !$0.contains(":bypass-ahead:") }.sorted() }
+    }
 
     public func cut() async {
         let held = state.withLock { state in

@@ -87,6 +87,12 @@ struct HealingService: Sendable {
         var companions = parts.map { part in
             Companion("the healing of \(part.replicaSet.name)", mayEnd: true) { await part.pipeline.run() }
         }
+        companions.append(
+            Companion("the watch over mounts that are gone") {
+                while (try? await Task.sleep(for: .seconds(5))) != nil {
+                    for part in parts { await part.pipeline.clearAhead() }
+                }
+            })
         companions.append(Companion("the watch over journals") { await sockets.lookAtJournals() })
         companions.append(Companion("the care for buffers") { await environment.pool.purgeRegularly() })
         let failure = await running.departure.run(companions, on: environment.executor)

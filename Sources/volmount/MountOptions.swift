@@ -40,6 +40,10 @@ struct MountOptions: Sendable {
             "direct", default: true,
             "With bypass: read and write the replica's data in the directory of its brick, where that is on this machine, and not through the brick's process. Off where that process has to see all data: with quota, bitrot detection or geo-replication."
         ),
+        .choice(
+            "on-missing-target", default: "refuse", of: MissingTarget.Policy.allCases.map(\.rawValue),
+            "While a replica is away that another mount bypassed to, and that may hold what the others lack: refuse to mount, and in a mount that runs answer reads and writes of content with EIO; read-only, read what the others hold; believe, take that for all there is."
+        ),
         .text(
             "backup-volfile-servers", default: nil,
             "Further hosts that are asked for the volume HOST:/VOLUME, in order and separated by colons."),

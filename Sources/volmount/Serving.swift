@@ -34,6 +34,14 @@ struct Serving {
         var settings = options.settings
         settings.fsname = settings.fsname ?? source.shownSource
         let gate = WriteGate()
+        let missing: [MissingTarget]
+        do throws(DaemonFailure) {
+            let policy = MissingTarget.Policy(rawValue: options.process.text("on-missing-target"))!
+            missing = try await MissingTarget.watch(graph, policy, &settings, gate: gate)
+        } catch {
+            await graph.stop()
+            throw error
+        }
         let lease: VolumeLease
         do throws(DaemonFailure) {
             lease = try await VolumeLease(graph, &settings, directory: directory, gate: gate)
@@ -69,6 +77,7 @@ struct Serving {
         watch.cancel()
         following.cancel()
         purging.cancel()
+        for watch in missing { await watch.stop() }
         await lease.giveBack()
         // In this order: stopping the graph closes the epochs, and their closes are to be published.
         await graph.stop()

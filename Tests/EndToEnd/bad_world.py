@@ -364,10 +364,41 @@ def a_volume_whose_parts_were_renamed(release):
     world.healed_and_equal()
 
 
+def a_bypass_target_that_is_lost(release):
+    world = World(release)
+    yield world
+    testbed = world.testbed
+    testbed.start_mount()
+    world.write("file", MIB, 1)
+    testbed.kill_mount()
+    target = testbed.bricks[0]
+    os.rename(target, target + "-lost")
+    try:
+        testbed.start_mount()
+        raise Complaint("a mount took what the other brick has for all there is")
+    except TestbedError as refusal:
+        expect(target in str(refusal) and "on-missing-target" in str(refusal), "the refusal does not name brick and remedy: %s" % refusal)
+    testbed.mount_options = "on-missing-target=read-only"
+    testbed.start_mount()
+    expect(os.path.exists(world.path("file")), "the other brick's names cannot be seen")
+    try:
+        open(world.path("new"), "w").close()
+        raise Complaint("the copies that are left were changed")
+    except OSError as error:
+        expect(error.errno == errno.EROFS, "a change says %s" % error)
+    testbed.kill_mount()
+    os.rename(target + "-lost", target)
+    testbed.mount_options = ""
+    world.start()
+    world.healed_and_equal()
+    wait_until("the marks on the roots to go", lambda: not any(
+        name.startswith("trusted.bypass.ahead.") for brick in testbed.bricks for name in os.listxattr(brick)), 30)
+
+
 CASES = (a_full_target_brick, a_full_sink_brick, a_journal_with_a_damaged_header, a_journal_with_damaged_records,
          garbage_on_every_socket, a_second_healer, a_brick_whose_file_system_is_not_mounted,
          an_index_that_cannot_be_read, a_graph_without_an_index,
-         a_volume_that_became_one_it_cannot_serve, a_volume_whose_parts_were_renamed)
+         a_volume_that_became_one_it_cannot_serve, a_volume_whose_parts_were_renamed, a_bypass_target_that_is_lost)
 
 
 def main():

@@ -101,6 +101,7 @@ extension BypassTranslator {
             if let file = context(inode) { tellClosed(epoch, of: file) }
         case .verify(let gfid): await verify(gfid)
         case .sweep: await sweep()
+        case .withdrawAhead: await withdrawAhead()
         }
     }
 
@@ -116,6 +117,7 @@ extension BypassTranslator {
     /// A deadline of `inode` has come.
     func tick(_ inode: Inode) {
         if inode === sweeper { return jobs.add(.sweep) }
+        if inode === aheadKeeper { return jobs.add(.withdrawAhead) }
         guard let file = context(inode) else { return }
         let now = now
         if file.guarded.withLock({ $0.state.phase == .open }) {

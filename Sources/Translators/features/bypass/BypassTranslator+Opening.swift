@@ -18,6 +18,8 @@ extension BypassTranslator {
             await dropStaleDataFd(file)
             let fd = try await refusing(.unreachable) { () throws(FopError) in try await dataFd(file) }
             try await checkRules(file, fd)
+            try await enterAhead()
+            defer { leaveAhead() }
             try await takeLease(file)
             try await takeEpochLocks(file, fd)
             let epoch = try await mark(file, fd)

@@ -30,6 +30,11 @@ public final class BypassTranslator: Translator {
     let jobs: JobQueue
     /// Stands in the alarm for the backlog.
     let sweeper = Inode(gfid: .none, type: .unknown)
+    /// Stands in the alarm for the marks on the roots.
+    let aheadKeeper = Inode(gfid: Gfid(high: 0, low: 2), type: .unknown)
+    /// This mount in its marks (`AheadMark`).
+    public let mountID = Gfid.random()
+    let ahead: Mutex<AheadState>
 
     private struct Shared {
         var settings: BypassSettings
@@ -59,6 +64,7 @@ public final class BypassTranslator: Translator {
         locks = ReplicaLocks(replicate: set.lockDomain)
         timing = settings.timing
         shared = Mutex(Shared(settings: settings))
+        ahead = Mutex(AheadState(replicaCount: set.replicas.count))
         alarm = Alarm(volume.environment.time, on: volume.environment.executor)
         jobs = JobQueue()
     }
@@ -110,6 +116,7 @@ public final class BypassTranslator: Translator {
             file.cancelLockWait()
         }
         await active.becomeEmpty()
+        await endOfAhead()
         alarm.stop()
         jobs.finish()
         for task in shared.withLock({ $0.tasks }) { await task.value }
@@ -135,6 +142,7 @@ public final class BypassTranslator: Translator {
 
     private func replicaWentDown(_ replica: Int) {
         if replica == targetPosition { observer?.targetLost() }
+        ahead.withLock { $0.lost(replica) }
         for file in active.all {
             if replica == targetPosition { file.guarded.withLock { $0.dataFdIsStale = true } }
             decide(file) { $0.lostLocks(onTarget: replica == targetPosition, at: now) }

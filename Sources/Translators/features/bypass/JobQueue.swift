@@ -13,6 +13,8 @@ final class JobQueue: Sendable {
         case verify(Gfid)
         /// The same for the files that wait longest.
         case sweep
+        /// Take back the marks that say that the target is ahead, if nothing is.
+        case withdrawAhead
     }
     private let stream: AsyncStream<Job>
     private let input: AsyncStream<Job>.Continuation

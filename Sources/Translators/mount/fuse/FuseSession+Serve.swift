@@ -6,7 +6,7 @@ extension FuseSession {
     /// Does what a request asks and answers it. Runs on the worker's thread until something below suspends.
     func serve(_ request: FuseRequest, _ call: FuseCall) async {
         do throws(FopError) {
-            if request.changesVolume { try writeGate.check() }
+            try writeGate.check(request)
             switch request {
             case .lookup(let name): try await lookup(name, call)
             case .getattr(let handle): try await getattr(handle, call)

@@ -1,0 +1,97 @@
+import ReplicaState
+import Testing
+import TranslatorCore
+import TranslatorTesting
+
+@testable import Translators
+
+/// What other mounts learn before a mount's first epoch: heal-protocol.md §3.1 step 8.
+@Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
+struct BypassAheadTests {
+    private func marks(_ stack: BypassStack) -> [Set<String>] {
+        stack.bricks.map { Set(XattrReading.all(at: $0).keys.filter { $0.hasPrefix(AheadMark.keyPrefix) }) }
+    }
+
+    @Test func `every replica's root says that the target may be ahead before a byte is written there`() async throws {
+        let stack = try await BypassStack()
+        let key = AheadMark.key(of: stack.bypass.mountID)
+        #expect(marks(stack) == [[], []])
+        let fd = try await stack.create("f")
+        try await stack.write("data", to: fd)
+        #expect(marks(stack) == [[key], [key]])
+        let value = try #require(XattrReading.value(of: key, at: stack.bricks[1]))
+        #expect(AheadMark(key: key, value: value)?.target == "v-client-0")
+        // The sink has it on its disk before the target has an epoch.
+        let order = stack.recording[1].fops
+        #expect(order.contains(.setxattr) && order.contains(.fsyncdir))
+        await stack.stop()
+    }
+
+    @Test func `a replica that cannot be told keeps every write on the way of replicate`() async throws {
+        let stack = try await BypassStack()
+        stack.faulty[1].fail(.setxattr, with: .noSpace)
+        let fd = try await stack.create("f")
+        try await stack.write("data", to: fd)
+        #expect(stack.bypass.counters.epochsOpened.value == 0)
+        #expect(marks(stack) == [[], []] || marks(stack)[1].isEmpty)
+        try await stack.close(fd)
+        await stack.stop()
+    }
+
+    @Test func `the mark stays while something is not healed, and over the end of the mount`() async throws {
+        let stack = try await BypassStack()
+        let fd = try await stack.create("f")
+        try await stack.write("data", to: fd)
+        try await stack.close(fd)
+        await stack.bypass.withdrawAhead()
+        #expect(marks(stack).allSatisfy { $0.count == 1 })
+        await stack.stop()
+        #expect(marks(stack).allSatisfy { $0.count == 1 })
+        // Nobody holds its lock any more, so that a healer may take it off.
+        let other = try await BypassStack(at: stack)
+        let domain = ReplicaLocks(replicate: "v-replicate-0").ahead(of: stack.bypass.mountID)
+        for replica in other.replicate.replicas {
+            _ = try await replica.inodelk(
+                InodelkRequest(.inode(other.root), domain: domain, command: .tryAcquire, range: .whole),
+                in: other.frame)
+        }
+        await other.stop()
+    }
+
+    @Test func `the mark goes when all is healed, and comes back with the next epoch`() async throws {
+        let stack = try await BypassStack()
+        let fd = try await stack.create("f")
+        try await stack.write("data", to: fd)
+        try await stack.close(fd)
+        // As a healer would: the counts go, and the mount hears of it.
+        for key in ["trusted.afr.v-client-1", "trusted.afr.bypass.v-client-1"] {
+            let zero = key.contains("bypass") ? BypassCounts(opened: 1, healed: 1).xattr : PendingCounts.zero.xattr
+            XattrReading.set(key, to: zero, at: stack.path(0, "f"))
+        }
+        await stack.bypass.verify(fd.inode.gfid)
+        await stack.bypass.withdrawAhead()
+        #expect(marks(stack) == [[], []])
+        let again = try await stack.open(fd.inode)
+        try await stack.write("more", to: again)
+        #expect(marks(stack).allSatisfy { $0.count == 1 })
+        try await stack.close(again)
+        await stack.stop()
+    }
+
+    @Test func `a replica that was away is told before the next epoch`() async throws {
+        let stack = try await BypassStack()
+        await stack.links[1].cut()
+        let fd = try await stack.create("f")
+        try await stack.write("data", to: fd)
+        #expect(marks(stack).map(\.count) == [1, 0])
+        stack.links[1].mend()
+        #expect(
+            await eventually {
+                stack.clock.advance(by: .milliseconds(500))
+                _ = try? await stack.write("more", to: fd)
+                return marks(stack).allSatisfy { $0.count == 1 }
+            })
+        try await stack.close(fd)
+        await stack.stop()
+    }
+}
