@@ -7,7 +7,7 @@ import TranslatorCore
 import Translators
 
 /// What a mount does while a replica is away that, as the others' roots say, may hold more than they do: the target of
-/// another bypass mount (heal-protocol.md §3.1 step 8). Asked at the mount, and whenever a replica comes or goes.
+/// another bypass mount (heal-protocol.md §3.1 step 9). Asked at the mount, and whenever a replica comes or goes.
 final class MissingTarget: Translator {
     static let type: TranslatorType = "volmount/missing-target"
     static let needs: SubvolumeNeed = .exactly(1)

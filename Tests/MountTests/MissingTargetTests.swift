@@ -8,7 +8,7 @@ import TranslatorTesting
 
 @testable import volmount
 
-/// A mount without the replica that another one may have written to: heal-protocol.md §3.1 step 8.
+/// A mount without the replica that another one may have written to: heal-protocol.md §3.1 step 9.
 @Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
 struct MissingTargetTests {
     private final class Scene: Sendable {

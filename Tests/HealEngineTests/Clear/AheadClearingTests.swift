@@ -5,7 +5,7 @@ import TranslatorTesting
 
 @testable import HealEngine
 
-/// When the healer takes off what a mount said of its target: heal-protocol.md §3.1 step 8.
+/// When the healer takes off what a mount said of its target: heal-protocol.md §3.1 step 9.
 @Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
 struct AheadClearingTests {
     private func mark(_ bench: BrickBench, _ mount: Gfid) {

@@ -2,7 +2,7 @@ import ReplicaState
 import Synchronization
 import TranslatorCore
 
-// What other mounts learn before this one's first epoch, and until its last is healed: heal-protocol.md §3.1 step 8.
+// What other mounts learn before this one's first epoch, and until its last is healed: heal-protocol.md §3.1 step 9.
 extension BypassTranslator {
     /// How long nothing has to be left to heal before the marks are taken back: one xattr for a burst of work, not one
     /// for each file.

@@ -5,7 +5,7 @@ import TranslatorTesting
 
 @testable import Translators
 
-/// What other mounts learn before a mount's first epoch: heal-protocol.md §3.1 step 8.
+/// What other mounts learn before a mount's first epoch: heal-protocol.md §3.1 step 9.
 @Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
 struct BypassAheadTests {
     private func marks(_ stack: BypassStack) -> [Set<String>] {
