@@ -19,6 +19,7 @@ struct Serving {
 
     /// Serves until the volume is unmounted. `ready` is called once it can be used.
     func run(ready: () -> Void) async throws(DaemonFailure) {
+        DescriptorPressure.raiseLimit()
         // Before the mount: a signal that came earlier would leave a dead mount point.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup, .sigusr1)
         let link = try options.link()

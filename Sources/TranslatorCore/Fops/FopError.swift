@@ -25,6 +25,8 @@ public struct FopError: Error, Hashable, Sendable {
     public static let notSupported = FopError(EOPNOTSUPP), notConnected = FopError(ENOTCONN)
     public static let timedOut = FopError(ETIMEDOUT), stale = FopError(ESTALE), noSuchAddress = FopError(ENXIO)
     public static let quotaExceeded = FopError(EDQUOT), badFileState = FopError(EBADFD)
+    public static let tooManyOpenFiles = FopError(EMFILE), tooManyOpenFilesInSystem = FopError(ENFILE)
+    public static let noLocks = FopError(ENOLCK)
 }
 
 extension FopError {

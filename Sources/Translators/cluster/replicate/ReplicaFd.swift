@@ -84,6 +84,12 @@ final class ReplicaFd: Sendable {
     /// A create opened it there in one step.
     func opened(on replica: Int) { finish(replica, .open) }
 
+    /// Nobody uses it there.
+    func close(on replica: Int, _ subvolume: any Translator) async {
+        finish(replica, .closed)
+        await subvolume.release(inner)
+    }
+
     /// The replica whose cookies a directory's reader holds.
     var directoryReplica: Int? {
         get { state.withLock { $0.directoryReplica } }

@@ -25,7 +25,14 @@ extension ReplicateTranslator {
             await windAll(connections.up) { [self] replica throws(FopError) in
                 try await ensureOpen(fd, on: replica, in: frame)
             })
-        guard outcome.succeeded.contains(true) else { throw outcome.error ?? .notConnected }
+        // Open on some replicas only it would leave the others behind with the first write.
+        let failure = outcome.answers.compactMap { $0?.error }.first(where: \.isOutOfDescriptors)
+        guard outcome.succeeded.contains(true), failure == nil else {
+            for replica in replicas.indices where outcome.succeeded[replica] {
+                await fd.close(on: replica, replicas[replica])
+            }
+            throw failure ?? outcome.error ?? .notConnected
+        }
         return DoneReply()
     }
 

@@ -29,14 +29,18 @@ extension LocksTranslator {
     }
 
     private func acquire<Claim: DomainLockClaim>(
-        _ claim: Claim, _ key: LockTableKey, owner: LockOwner, canWait: Bool
+        _ claim: Claim, _ key: LockTableKey, owner: LockOwner, canWait: Bool, isAgain: Bool = false
     ) async throws(FopError) {
         let id = UniqueNumber.next()
         let asked = stripe(key.gfid).state.withLock { stripe in
             ask(claim, key, owner: owner, id: id, canWait: canWait, in: &stripe)
         }
         for holder in asked.told { volume.notifyParents(holder.contention(key.gfid, domain: key.domain), from: self) }
-        if let failure = asked.failure { throw failure }
+        if let failure = asked.failure {
+            guard failure.isOutOfDescriptors, !isAgain else { throw failure }
+            DescriptorPressure.shared.relieve()
+            return try await acquire(claim, key, owner: owner, canWait: canWait, isAgain: true)
+        }
         if asked.answer == .granted { return }
         guard let wait = asked.wait else { throw .tryAgain }
         if let error = await wait.outcome(onCancel: { self.cancel(Claim.self, id, key) }) { throw error }

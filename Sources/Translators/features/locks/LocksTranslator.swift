@@ -49,6 +49,7 @@ public final class LocksTranslator: Translator {
     let notifiesContention: Bool
     let contentionPause: Duration
     let waitGraph = Mutex(WaitGraph())
+    private let pressure = Mutex<DescriptorPressure.Registration?>(nil)
     let stripes = (0..<stripeCount).map { _ in StripeBox() }
     private let started = Atomic<Bool>(false)
 
@@ -60,6 +61,10 @@ public final class LocksTranslator: Translator {
 
     public func start() async throws(VolfileError) {
         started.store(true, ordering: .relaxed)
+        if lockPlace != nil {
+            let registration = DescriptorPressure.shared.register { [weak self] in self?.closeIdleFiles() }
+            pressure.withLock { $0 = registration }
+        }
         guard volume.firstSubvolume.localBrick?.isServing ?? true else { return letGo() }
         do throws(FopError) { try takeUp() } catch {
             throw volume.error(
@@ -116,6 +121,19 @@ public final class LocksTranslator: Translator {
             for (id, wait) in waits {
                 waitGraph.withLock { $0.end(id) }
                 wait.end(.notConnected)
+            }
+        }
+    }
+
+    /// Lock files without locks, which are kept because opening one costs more than a lock.
+    private func closeIdleFiles() {
+        for box in stripes {
+            box.state.withLock { stripe in
+                guard let directory = stripe.directory else { return }
+                for (number, file) in stripe.files where file.tables.isEmpty {
+                    directory.closed(file)
+                    stripe.files[number] = nil
+                }
             }
         }
     }

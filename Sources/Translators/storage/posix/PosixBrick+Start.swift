@@ -31,7 +31,7 @@ extension PosixBrick {
         if let order { try Self.check(id, order) }
         try Self.checkXattrs(root)
         umask(0)
-        Self.raiseDescriptorLimit()
+        DescriptorPressure.raiseLimit()
         let volumeID: Gfid?
         let locks: XattropLocks
         let presence: Descriptor
@@ -68,7 +68,7 @@ extension PosixBrick {
         guard let id = try Self.checkIdentity(root, wanted: settings.volumeID) else {
             throw BrickRefusal("has no volume-id: it is no brick")
         }
-        Self.raiseDescriptorLimit()
+        DescriptorPressure.raiseLimit()
         self.init(root: root, volumeID: id, xattropLocks: nil, presence: nil)
     }
 
@@ -186,11 +186,4 @@ extension PosixBrick {
     }
 
     /// A brick keeps a descriptor per open file: as many as the process may have.
-    private static func raiseDescriptorLimit() {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max
-        else { return }
-        limit.rlim_cur = limit.rlim_max
-        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    }
 }

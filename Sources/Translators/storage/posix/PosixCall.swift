@@ -2,7 +2,8 @@ import CPosix
 import Glibc
 import TranslatorCore
 
-/// The one way system calls are made here: again after a signal, and a failure is its errno.
+/// The one way system calls are made here: again after a signal, once again when descriptors had run out, and a failure
+/// is its errno.
 enum PosixCall {
     /// The call's result; throws errno when it is −1.
     @inline(__always)
@@ -11,8 +12,23 @@ enum PosixCall {
         while true {
             let result = call()
             if result != -1 { return result }
-            if errno != EINTR { throw .last }
+            if errno != EINTR { break }
         }
+        let error = FopError.last
+        if error.isOutOfDescriptors { return try runRelieved(error, call) }
+        throw error
+    }
+
+    /// Once more, when what nobody uses has been closed.
+    private static func runRelieved<Result: FixedWidthInteger & SignedInteger>(
+        _ failure: FopError, _ call: () -> Result
+    ) throws(FopError) -> Result {
+        DescriptorPressure.shared.relieve()
+        let result = call()
+        if result != -1 { return result }
+        let error = FopError.last
+        if error.isOutOfDescriptors { DescriptorPressure.shared.tell(error) }
+        throw error
     }
 
     /// Nil when the call failed with `missing`, for calls where absence is an answer.

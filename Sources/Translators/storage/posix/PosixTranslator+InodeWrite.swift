@@ -204,7 +204,7 @@ extension PosixTranslator {
     /// system lets it be set.
     public func setattr(_ request: SetattrRequest, in frame: Frame) async throws(FopError) -> AttributesReply {
         let gfid = request.target.inode.gfid
-        let object = try object(request.target)
+        let object = try objectToChange(request.target)
         let (wanted, valid) = (request.iatt, request.valid)
         let brick = try brick
         // Healers restore the ctime too; for all others the change itself moves it. Of ctime alone: see the request.

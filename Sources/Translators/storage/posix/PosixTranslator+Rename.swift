@@ -10,10 +10,12 @@ extension PosixTranslator {
             throw .invalid
         }
         let brick = try brick
-        let oldParent = try parentBefore(request.oldParent, request.oldName)
-        let newParent = try parentBefore(request.newParent, request.newName)
-        let moved = try Named(request.oldName, in: oldParent, brick)
-        let there = try existing(request.newName, in: newParent)
+        let (oldParent, newParent, moved, there) = try DescriptorReserve.shared.lending { () throws(FopError) in
+            let oldParent = try parentBefore(request.oldParent, request.oldName)
+            let newParent = try parentBefore(request.newParent, request.newName)
+            let moved = try Named(request.oldName, in: oldParent, brick)
+            return (oldParent, newParent, moved, try existing(request.newName, in: newParent))
+        }
         if let there, there.isSameObject(as: moved), !request.flags.contains(.exchange) {
             // Two names of one file: rename(2) does nothing, and so the paths stay.
             if request.flags.contains(.noReplace) { throw .exists }

@@ -8,7 +8,7 @@ extension PosixTranslator {
     /// more accused than was opened, never less.
     public func xattrop(_ request: XattropRequest, in frame: Frame) async throws(FopError) -> XattropReply {
         let gfid = request.target.inode.gfid
-        let object = try object(request.target)
+        let object = try objectToChange(request.target)
         if let held = request.lock {
             precondition(held.gfid == gfid, "the lock of \(held.gfid) does not cover \(gfid)")
             return try apply(request, to: object)
@@ -16,6 +16,11 @@ extension PosixTranslator {
         let lock = try await lockXattrops(on: gfid)
         defer { unlock(lock) }
         return try apply(request, to: object)
+    }
+
+    /// Attributes and marks: what a replica missed must be noted even when it missed it for want of a descriptor.
+    func objectToChange(_ target: FopTarget) throws(FopError) -> BrickObject {
+        try DescriptorReserve.shared.lending { () throws(FopError) in try object(target) }
     }
 
     private func apply(_ request: XattropRequest, to object: BrickObject) throws(FopError) -> XattropReply {

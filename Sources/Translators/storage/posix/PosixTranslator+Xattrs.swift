@@ -18,7 +18,7 @@ extension PosixTranslator {
     /// `trusted.gfid` is left as it is, silently, as bricks do; other xattrs of the brick's own are refused with EPERM.
     public func setxattr(_ request: SetxattrRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         let gfid = request.target.inode.gfid
-        let object = try object(request.target)
+        let object = try objectToChange(request.target)
         let names = request.xattrs.keys.filter { $0 != PosixBrick.gfidKey }.sorted()
         guard !names.contains(where: Self.isHidden) else { throw .notPermitted }
         let flags: Int32 =
@@ -40,7 +40,7 @@ extension PosixTranslator {
 
     /// ENODATA for one that does not exist, when it is the only one.
     public func removexattr(_ request: RemovexattrRequest, in frame: Frame) async throws(FopError) -> DoneReply {
-        let object = try object(request.target)
+        let object = try objectToChange(request.target)
         guard !request.names.isEmpty, !request.names.contains(where: Self.isHidden) else { throw .notPermitted }
         return try await changingXattrs(request.names, request.target.inode.gfid, object, frame) {
             () throws(FopError) in

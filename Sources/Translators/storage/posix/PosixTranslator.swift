@@ -31,6 +31,7 @@ public final class PosixTranslator: LocalBrick {
     /// How often another directory was found, while visiting.
     let visits = Mutex<UInt64>(0)
     private let chores = Mutex<[Task<Void, Never>]>([])
+    private let pressure = Mutex<DescriptorPressure.Registration?>(nil)
 
     public init(_ volume: Volume) throws(VolfileError) {
         self.volume = volume
@@ -52,6 +53,14 @@ public final class PosixTranslator: LocalBrick {
             guard ordered.withLock({ $0 }) != nil, error.mayPass else { throw refusal(error) }
             waitFor(error)
         }
+        let registration = DescriptorPressure.shared.register(
+            tell: { [volume] sentence in volume.log(.error, sentence) },
+            { [weak self] in
+                let brick = self?.opened.withLock { $0 }
+                brick?.directories.dropAll()
+                brick?.files.dropAll()
+            })
+        pressure.withLock { $0 = registration }
         let started = startChores()
         chores.withLock { $0 = started }
     }
