@@ -18,47 +18,78 @@ enum ReplicaLock: Sendable {
 }
 
 extension ReplicateTranslator {
+    /// How often it begins again where a replica lacked what was locked while somebody else was in the way.
+    static let lockRoundsMax = 4
+
     /// Takes all `locks` on the `chosen` replicas: tried on all at once; if anybody is in the way, all are let go and
-    /// taken one by one, in the order of the replicas, waiting. Answers where all are held; a replica that cannot lock
-    /// for another reason is left out. Throws that reason when there is no replica left, EINTR when the task was
-    /// cancelled while it waited; nothing is held then.
+    /// taken one by one, in the order of the replicas, waiting. Answers where all are held.
+    ///
+    /// A replica that cannot lock for a reason of its own is left out: it is down, or has not what is to be locked.
+    /// Throws, and nothing is held, when none is left, when the reason is this process's (`isAboutThisProcess`: another
+    /// client may hold there what this one goes on without), and EINTR when the task was cancelled while it waited.
     func lock(_ locks: [ReplicaLock], on chosen: [Bool], in frame: Frame) async throws(FopError) -> [Bool] {
-        let tries = await windAll(chosen) { [self] replica throws(FopError) in
-            try await lock(locks[...], on: replica, .tryAcquire, in: frame)
+        var round = 1
+        while true {
+            let tries = await windAll(chosen) { [self] replica throws(FopError) in
+                try await lock(locks[...], on: replica, .tryAcquire, in: frame)
+            }
+            let isInTheWay = tries.contains { $0?.error == .tryAgain }
+            if !isInTheWay { return try await settle(locks, tries, in: frame) }
+            await unlock(locks, on: tries.map { $0?.value != nil }, in: frame)
+            let waited = try await lockInOrder(locks, on: chosen, in: frame)
+            // Whoever was in the way may have been making just what a replica did not have yet.
+            let lacked = waited.contains { $0?.error == .stale || $0?.error == .noEntry }
+            guard lacked, waited.contains(where: { $0?.value != nil }), round < Self.lockRoundsMax else {
+                return try await settle(locks, waited, in: frame)
+            }
+            await unlock(locks, on: waited.map { $0?.value != nil }, in: frame)
+            round += 1
         }
-        let held = tries.map { $0?.value != nil }
-        if tries.contains(where: { $0?.error == .tryAgain }) {
+    }
+
+    /// Where all are held, or why they cannot be.
+    private func settle(
+        _ locks: [ReplicaLock], _ answers: Answers<Void>, in frame: Frame
+    ) async throws(FopError) -> [Bool] {
+        let held = answers.map { $0?.value != nil }
+        let failure = answers.compactMap { $0?.error }.first(where: \.isAboutThisProcess)
+        guard held.contains(true), failure == nil else {
             await unlock(locks, on: held, in: frame)
-            return try await lockInOrder(locks, on: chosen, in: frame)
+            throw failure ?? Outcome(answers).error ?? .notConnected
         }
-        guard held.contains(true) else { throw Outcome(tries).error ?? .notConnected }
         return held
     }
 
-    private func lockInOrder(_ locks: [ReplicaLock], on chosen: [Bool], in frame: Frame) async throws(FopError)
-        -> [Bool]
-    {
-        var counts = [Int](repeating: 0, count: chosen.count)
-        var failures: Answers<Void> = Array(repeating: nil, count: chosen.count)
+    /// Nothing is held of a replica that failed, and nothing at all when the wait was interrupted.
+    private func lockInOrder(
+        _ locks: [ReplicaLock], on chosen: [Bool], in frame: Frame
+    ) async throws(FopError) -> Answers<Void> {
+        var answers: Answers<Void> = chosen.map { $0 ? .success(()) : nil }
         for (position, lock) in locks.enumerated() {
-            for replica in chosen.indices where chosen[replica] && counts[replica] == position {
+            for replica in chosen.indices where answers[replica]?.value != nil {
                 do throws(FopError) {
-                    try await self.lock([lock], on: replica, .acquire, in: frame)
-                    counts[replica] += 1
+                    try await send(lock, .acquire, to: replica, in: frame)
                 } catch {
-                    failures[replica] = .failure(error)
-                    if error == .interrupted { break }
+                    answers[replica] = .failure(error)
+                    for taken in locks[..<position].reversed() { await unlock(taken, on: replica, in: frame) }
+                    guard error == .interrupted else { continue }
+                    await unlock(locks[..<position], and: lock, before: replica, in: frame, answers)
+                    throw error
                 }
             }
         }
-        let isInterrupted = failures.contains { $0?.error == .interrupted }
-        let held = counts.map { $0 == locks.count && !isInterrupted }
-        for replica in chosen.indices where !held[replica] {
-            for lock in locks[..<counts[replica]].reversed() { await unlock(lock, on: replica, in: frame) }
+        return answers
+    }
+
+    /// Gives back what `lockInOrder` had come to: `taken` everywhere, `last` on the replicas before `replica`.
+    private func unlock(
+        _ taken: ArraySlice<ReplicaLock>, and last: ReplicaLock, before replica: Int, in frame: Frame,
+        _ answers: Answers<Void>
+    ) async {
+        for other in answers.indices where answers[other]?.value != nil {
+            if other < replica { await unlock(last, on: other, in: frame) }
+            for lock in taken.reversed() { await unlock(lock, on: other, in: frame) }
         }
-        if isInterrupted { throw .interrupted }
-        guard held.contains(true) else { throw Outcome(failures).error ?? .notConnected }
-        return held
     }
 
     /// All of them or none.
@@ -103,6 +134,16 @@ extension ReplicateTranslator {
         case .name(let name, let directory):
             _ = try await replicas[replica].entrylk(
                 EntrylkRequest(.inode(directory), domain: lockDomain, name: name, command: command), in: frame)
+        }
+    }
+}
+
+extension FopError {
+    /// What this process has no more of: it says nothing of the replica, and others may lock there meanwhile.
+    var isAboutThisProcess: Bool {
+        switch self {
+        case .interrupted, .noMemory, .noLocks: true
+        default: isOutOfDescriptors
         }
     }
 }

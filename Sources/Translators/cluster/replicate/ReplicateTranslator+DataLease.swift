@@ -26,8 +26,16 @@ extension ReplicateTranslator {
         let entry = try await enter(inode, fd, range, marks: marks)
         let result: Result<Reply, FopError>
         do throws(FopError) { result = .success(try await body(entry)) } catch { result = .failure(error) }
-        if let failure = await leave(entry), case .success = result { throw failure }
+        // What lost its last name on one replica after the other meanwhile has nothing left to mark.
+        if let failure = await leave(entry), case .success = result { throw await isGone(inode) ? .stale : failure }
         return try result.get()
+    }
+
+    private func isGone(_ inode: Inode) async -> Bool {
+        let answers = await windAll(connections.up) { [self] replica throws(FopError) in
+            try await replicas[replica].lookup(LookupRequest(.inode(inode)), in: Frame(caller: .root))
+        }
+        return Outcome(answers).isGone
     }
 
     private func enter(

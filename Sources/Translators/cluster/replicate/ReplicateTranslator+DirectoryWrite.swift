@@ -43,10 +43,28 @@ extension ReplicateTranslator {
         }
     }
 
+    /// A file that one replica has not may be losing its last name there first: nothing is done then, and the second look
+    /// finds it gone everywhere. One that stays missing is a replica's loss, which the directory counts.
     public func link(_ request: LinkRequest, in frame: Frame) async throws(FopError) -> EntryReply {
-        let change = LockedChange.entry(
-            [(request.parent, request.name)], noting: .link, of: request.inode.gfid)
-        let outcome = try await perform(change, in: frame) { [self] replica throws(FopError) in
+        for _ in 1..<Self.linkTriesMax {
+            do throws(FopError) { return try await link(request, mayBeGoing: true, in: frame) } catch {
+                guard error == .stale || error == .noEntry else { throw error }
+            }
+        }
+        return try await link(request, mayBeGoing: false, in: frame)
+    }
+
+    private static let linkTriesMax = 4
+
+    private func link(
+        _ request: LinkRequest, mayBeGoing: Bool, in frame: Frame
+    ) async throws(FopError) -> EntryReply {
+        var change = LockedChange.entry([(request.parent, request.name)], noting: .link, of: request.inode.gfid)
+        change.mayBeGoing = mayBeGoing
+        let undo: Undo = { [self] replica, own throws(FopError) in
+            _ = try await replicas[replica].unlink(UnlinkRequest(parent: request.parent, name: request.name), in: own)
+        }
+        let outcome = try await perform(change, in: frame, undo: undo) { [self] replica throws(FopError) in
             try await replicas[replica].link(request, in: frame)
         }
         return try outcome.reply(among: settings.favorite)
@@ -57,7 +75,14 @@ extension ReplicateTranslator {
         _ wind: @escaping @Sendable (_ replica: Int) async throws(FopError) -> EntryReply
     ) async throws(FopError) -> EntryReply {
         let change = LockedChange.entry([(entry.parent, entry.name)], noting: .make, of: entry.inode.gfid)
-        let outcome = try await perform(change, making: made, in: frame, wind)
+        let undo: Undo = { [self] replica, own throws(FopError) in try await unmake(entry, on: replica, in: own) }
+        let outcome = try await perform(change, making: made, in: frame, undo: undo) {
+            [self] replica throws(FopError) in
+            do throws(FopError) { return try await wind(replica) } catch {
+                guard error == .exists else { throw error }
+                return try await alreadyMade(entry, on: replica, in: frame)
+            }
+        }
         let (connections, now) = (connections, volume.environment.time.now())
         // What was just made needs no look-up to be read where it was made.
         context(entry.inode).state.withLock { state in
@@ -66,6 +91,27 @@ extension ReplicateTranslator {
                 generation: connections.generation, at: now, doubts: doubtCount)
         }
         return try outcome.reply(among: settings.favorite)
+    }
+
+    /// What a replica that says "exists" has under the name: just what was asked for, where a look-up by somebody else came
+    /// between two steps of the making (a brick of GlusterFS finds the gfid's handle made already and calls that a
+    /// failure). The gfid is nobody else's, and the name is locked.
+    private func alreadyMade(
+        _ entry: NewEntry, on replica: Int, in frame: Frame
+    ) async throws(FopError) -> EntryReply {
+        let look = LookupRequest(.name(entry.name, parent: entry.parent))
+        let there: LookupReply
+        do throws(FopError) { there = try await replicas[replica].lookup(look, in: frame) } catch { throw .exists }
+        guard there.iatt.gfid == entry.inode.gfid else { throw .exists }
+        return EntryReply(iatt: there.iatt, parent: PrePostIatt(pre: there.parent, post: there.parent))
+    }
+
+    private func unmake(_ entry: NewEntry, on replica: Int, in frame: Frame) async throws(FopError) {
+        if entry.inode.type == .directory {
+            _ = try await replicas[replica].rmdir(RmdirRequest(parent: entry.parent, name: entry.name), in: frame)
+        } else {
+            _ = try await replicas[replica].unlink(UnlinkRequest(parent: entry.parent, name: entry.name), in: frame)
+        }
     }
 
     public func unlink(_ request: UnlinkRequest, in frame: Frame) async throws(FopError) -> RemoveReply {
@@ -78,8 +124,7 @@ extension ReplicateTranslator {
 
     public func rmdir(_ request: RmdirRequest, in frame: Frame) async throws(FopError) -> RemoveReply {
         guard let removed = try await find(request.name, in: request.parent, frame) else { throw .noEntry }
-        let change = LockedChange.entry(
-            [(request.parent, request.name)], removed: removed.directory, noting: .rmdir)
+        let change = LockedChange.removal([(request.parent, request.name)], removed.directory, noting: .rmdir)
         let outcome = try await perform(change, in: frame) { [self] replica throws(FopError) in
             try await replicas[replica].rmdir(request, in: frame)
         }
@@ -87,18 +132,16 @@ extension ReplicateTranslator {
     }
 
     public func rename(_ request: RenameRequest, in frame: Frame) async throws(FopError) -> RenameReply {
-        let replaced = try await find(request.newName, in: request.newParent, frame)
         let names = [(request.oldParent, request.oldName), (request.newParent, request.newName)]
         let kind: NameChange.Kind = request.flags.contains(.exchange) ? .exchange : .rename
-        let change = LockedChange.entry(names, removed: replaced?.directory, noting: kind)
-        let outcome = try await perform(change, in: frame) { [self] replica throws(FopError) in
+        let outcome = try await perform(.removal(names, noting: kind), in: frame) { [self] replica throws(FopError) in
             try await replicas[replica].rename(request, in: frame)
         }
         return try outcome.reply(among: settings.favorite)
     }
 
     /// What stands under a name, on a replica that misses no names; nil: nothing.
-    private func find(_ name: EntryName, in parent: Inode, _ frame: Frame) async throws(FopError) -> Found? {
+    func find(_ name: EntryName, in parent: Inode, _ frame: Frame) async throws(FopError) -> Found? {
         do throws(FopError) {
             let iatt = try await read(.inode(parent), { $0.data }, in: frame) { replica throws(FopError) in
                 do throws(FopError) {
@@ -117,7 +160,7 @@ extension ReplicateTranslator {
         }
     }
 
-    private struct Found {
+    struct Found {
         let inode: Inode
         var directory: Inode? { inode.type == .directory ? inode : nil }
     }

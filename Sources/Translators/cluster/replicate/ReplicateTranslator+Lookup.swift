@@ -21,6 +21,40 @@ extension ReplicateTranslator {
     }
 
     private func find(_ request: LookupRequest, in frame: Frame) async throws(FopError) -> LookupReply {
+        let first = try await look(request, in: frame)
+        guard case .name(let name, let parent) = request.target, first.differ else {
+            return try answer(request, first, trusted: first.found, in: frame)
+        }
+        let good = try await readable(.inode(parent), in: frame).data
+        if !first.differ(among: good) {
+            return try answer(request, first, trusted: first.trusted(among: good), in: frame)
+        }
+        return try await findUnderLock(request, name, parent, in: frame)
+    }
+
+    /// Good replicas differ about a name: while it is being changed they do so for a moment, one after the other. With
+    /// its lock held nobody changes it, and what they say then is how it is.
+    private func findUnderLock(
+        _ request: LookupRequest, _ name: EntryName, _ parent: Inode, in frame: Frame
+    ) async throws(FopError) -> LookupReply {
+        let own = Frame(caller: .root, lockOwner: .unique(), time: .zero, unique: frame.unique)
+        let locks = [ReplicaLock.name(name, parent)]
+        let held = try await lock(locks, on: connections.up, in: own)
+        let result: Result<LookupReply, FopError>
+        do throws(FopError) {
+            let settled = try await look(request, in: frame)
+            // Whoever was at it may have noted that a replica missed it.
+            let good = settled.differ ? try await refresh(.inode(parent), in: frame).data : nobody
+            let trusted = settled.differ ? settled.trusted(among: good) : settled.found
+            result = .success(try answer(request, settled, trusted: trusted, in: frame))
+        } catch {
+            result = .failure(error)
+        }
+        await unlock(locks, on: held, in: own)
+        return try result.get()
+    }
+
+    private func look(_ request: LookupRequest, in frame: Frame) async throws(FopError) -> Look {
         let (connections, doubts) = (connections, doubtCount)
         guard connections.up.contains(true) else { throw .notConnected }
         if settings.readsNeedQuorum { try settings.quorum.check(connections.up) }
@@ -28,47 +62,65 @@ extension ReplicateTranslator {
         let answers = await windAll(connections.up) { [self] replica throws(FopError) in
             try await replicas[replica].lookup(LookupRequest(request.target, xdata: xdata), in: frame)
         }
-        let trusted = try await trusted(request.target, answers, in: frame)
-        guard let first = trusted.firstIndex(of: true), let found = answers[first]?.value else {
-            throw Self.refusal(answers)
+        return Look(answers: answers, connections: connections, doubts: doubts)
+    }
+
+    private func answer(
+        _ request: LookupRequest, _ look: Look, trusted: [Bool], in frame: Frame
+    ) throws(FopError) -> LookupReply {
+        guard let first = trusted.firstIndex(of: true), let found = look.answers[first]?.value else {
+            throw Self.refusal(look.answers)
         }
         let iatt = found.iatt
         for (replica, isTrusted) in trusted.enumerated() where isTrusted {
-            guard let other = answers[replica]?.value?.iatt else { continue }
+            guard let other = look.answers[replica]?.value?.iatt else { continue }
             guard other.gfid == iatt.gfid, other.type == iatt.type else {
                 throw disagreement(request.target, iatt, first, other, replica)
             }
         }
-        return merge(answers, like: iatt, connections, doubts, in: frame)
+        return merge(look.answers, like: iatt, look.connections, look.doubts, in: frame)
     }
 
-    /// Whose answer counts: those that have the object and whose directory misses no names. If one of the latter says
-    /// that it does not exist and none says that it does, it does not.
-    private func trusted(
-        _ target: LookupRequest.Target, _ answers: Answers<LookupReply>, in frame: Frame
-    ) async throws(FopError) -> [Bool] {
-        let found = answers.map { $0?.value != nil }
-        guard case .name(_, let parent) = target else { return found }
-        let lacking = answers.map { $0?.error == .noEntry }
-        // Where all agree there is nothing to ask.
-        guard lacking.contains(true), found.contains(true) else {
-            return try await disagree(answers) ? trusted(found, lacking, parent, in: frame) : found
+    /// What the replicas said of one object at about the same time.
+    private struct Look {
+        let answers: Answers<LookupReply>
+        let connections: Connections
+        /// Doubts, ever, when they were asked.
+        let doubts: UInt64
+        let found: [Bool]
+        private let lacking: [Bool]
+        /// Who says that it is there, or that it is not. A brick that is in the middle of making it says ENODATA, one
+        /// that has lost its directory ESTALE.
+        private let isSure: [Bool]
+
+        init(answers: Answers<LookupReply>, connections: Connections, doubts: UInt64) {
+            (self.answers, self.connections, self.doubts) = (answers, connections, doubts)
+            found = answers.map { $0?.value != nil }
+            lacking = answers.map { $0?.error == .noEntry }
+            let isAbsent = answers.map { [.noEntry, .noData, .stale].contains($0?.error) }
+            isSure = zip(found, isAbsent).map { $0 || $1 }
         }
-        return try await trusted(found, lacking, parent, in: frame)
-    }
 
-    private func trusted(
-        _ found: [Bool], _ lacking: [Bool], _ parent: Inode, in frame: Frame
-    ) async throws(FopError) -> [Bool] {
-        let good = try await readable(.inode(parent), in: frame).data
-        let trusted = zip(found, good).map { $0 && $1 }
-        if trusted.contains(true) { return trusted }
-        let isDenied = zip(lacking, good).contains { $0 && $1 }
-        return isDenied ? nobody : found
-    }
+        var differ: Bool { differ(among: isSure) }
 
-    private func disagree(_ answers: Answers<LookupReply>) -> Bool {
-        Set(answers.compactMap { $0?.value?.iatt.gfid }).count > 1
+        func differ(among chosen: [Bool]) -> Bool {
+            var first: Iatt??
+            for replica in chosen.indices where chosen[replica] && isSure[replica] {
+                let iatt = answers[replica]?.value?.iatt
+                if let first, first?.gfid != iatt?.gfid || first?.type != iatt?.type { return true }
+                first = .some(iatt)
+            }
+            return false
+        }
+
+        /// Whose answer counts: those that have the object and whose directory misses no names. If one of the latter
+        /// says that it does not exist and none says that it does, it does not.
+        func trusted(among good: [Bool]) -> [Bool] {
+            let trusted = zip(found, good).map { $0 && $1 }
+            if trusted.contains(true) { return trusted }
+            let isDenied = zip(lacking, good).contains { $0 && $1 }
+            return isDenied ? found.map { _ in false } : found
+        }
     }
 
     private static func refusal(_ answers: Answers<LookupReply>) -> FopError {

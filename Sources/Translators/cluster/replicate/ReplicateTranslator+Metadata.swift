@@ -13,8 +13,8 @@ extension ReplicateTranslator {
     public func setxattr(_ request: SetxattrRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         if request.xattrs.keys.contains(where: { $0.hasPrefix(Self.ownXattrs) }) { throw .notPermitted }
         let target = target(request.target)
-        let undo = restoreXattrs(Array(request.xattrs.keys), of: target, in: frame)
-        return try await changeMetadata(target, undoing: undo, in: frame) { replica, target throws(FopError) in
+        let restore = restoreXattrs(Array(request.xattrs.keys), of: target, in: frame)
+        return try await changeMetadata(target, restoring: restore, in: frame) { replica, target throws(FopError) in
             try await replica.setxattr(
                 SetxattrRequest(target, xattrs: request.xattrs, mode: request.mode, xdata: request.xdata), in: frame)
         }
@@ -38,10 +38,10 @@ extension ReplicateTranslator {
     }
 
     private func changeMetadata<Reply: Sendable>(
-        _ target: ReplicaTarget, undoing undo: Undo? = nil, in frame: Frame,
+        _ target: ReplicaTarget, restoring restore: Restore? = nil, in frame: Frame,
         _ wind: @escaping @Sendable (any Translator, FopTarget) async throws(FopError) -> Reply
     ) async throws(FopError) -> Reply {
-        let outcome = try await perform(.metadata(target), undoing: undo, in: frame) {
+        let outcome = try await perform(.metadata(target), restoring: restore, in: frame) {
             [self] replica throws(FopError) in
             try await wind(replicas[replica], try await self.target(target, on: replica, in: frame))
         }

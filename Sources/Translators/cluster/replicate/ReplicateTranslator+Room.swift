@@ -5,21 +5,21 @@ import TranslatorCore
 // stand on one replica alone. GlusterFS blames the full one, which no heal can fill.
 extension ReplicateTranslator {
     /// Takes a change back on `done`, as `witness`, which has not done it, has it. Answers where that worked.
-    typealias Undo = @Sendable (_ witness: Int, _ done: [Bool]) async -> [Bool]
+    typealias Restore = @Sendable (_ witness: Int, _ done: [Bool]) async -> [Bool]
 
     /// Where a replica that nobody accuses has no room for what others took, they give it back: the change has failed
     /// everywhere, and the copies are equal. Whoever cannot is dirty, and so is who may have done it half. Answers the
     /// error to hand up; nil: no room is not the trouble, or only stale copies lack it.
-    func undoWithoutRoom<Reply>(
-        _ change: LockedChange, _ outcome: Outcome<Reply>, _ taking: [Bool], _ locked: UnderLocks, _ undo: Undo
+    func restoreWithoutRoom<Reply>(
+        _ change: LockedChange, _ outcome: Outcome<Reply>, _ taking: [Bool], _ locked: UnderLocks, _ restore: Restore
     ) async -> FopError? {
         let lacksRoom = outcome.answers.map { $0?.error?.isLackOfRoom ?? false }
         guard lacksRoom.contains(true), outcome.succeeded.contains(true) else { return nil }
         let speaks = await standing(change, removed: nil, locked).speaks
         guard let witness = replicas.indices.first(where: { lacksRoom[$0] && speaks[$0] }) else { return nil }
-        let undone = await undo(witness, outcome.succeeded)
+        let restored = await restore(witness, outcome.succeeded)
         let isDirty = replicas.indices.map { replica in
-            let isLeft = outcome.succeeded[replica] && !undone[replica]
+            let isLeft = outcome.succeeded[replica] && !restored[replica]
             return taking[replica] && (isLeft || outcome.answers[replica]?.error?.saysLittle ?? false)
         }
         let isClean = zip(taking, isDirty).map { $0 && !$1 }
@@ -32,7 +32,7 @@ extension ReplicateTranslator {
     }
 
     /// Gives xattrs the values that `witness` has.
-    func restoreXattrs(_ names: [String], of target: ReplicaTarget, in frame: Frame) -> Undo {
+    func restoreXattrs(_ names: [String], of target: ReplicaTarget, in frame: Frame) -> Restore {
         { [self] witness, done in
             do throws(FopError) {
                 let old = try await xattrs(names, of: target, on: witness, in: frame)

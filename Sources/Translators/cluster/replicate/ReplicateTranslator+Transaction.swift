@@ -11,12 +11,22 @@ struct LockedChange: Sendable {
         var name: EntryName?
     }
     let kind: PendingKind
-    let locks: [ReplicaLock]
+    private(set) var locks: [ReplicaLock]
     let subjects: [Subject]
-    /// The directory that goes, which must be empty.
-    var removed: Inode?
+    /// The name whose directory goes with the change, if it is one's.
+    private(set) var removedName: (parent: Inode, name: EntryName)?
+    /// The directory that goes, as far as is known yet: it has to be empty, must not change meanwhile and is locked whole.
+    private(set) var removed: Inode?
     /// What whoever finishes a dead client's changes has to know of it.
-    var note: NameChange?
+    private(set) var note: NameChange?
+
+    /// It is about an object that may be losing its last name at this moment, on one replica after the other.
+    var mayBeGoing = false
+
+    /// Better not done at all than left to a heal: for want of something of this process's, or of what is going anyway.
+    func isBetterUndone(_ error: FopError) -> Bool {
+        error.isAboutThisProcess || mayBeGoing && (error == .stale || error == .noEntry)
+    }
 
     static func metadata(_ target: ReplicaTarget) -> LockedChange {
         LockedChange(
@@ -24,21 +34,38 @@ struct LockedChange: Sendable {
             subjects: [Subject(inode: target.inode, fd: target.fd)])
     }
 
-    /// `removed`: a directory that the change takes away. It must not change meanwhile and is locked whole. `kind`: of
-    /// what is done to the names; `made`: what gets the name, where that is known.
+    /// `kind`: what is done to the names; `made`: what gets the name, where that is known.
     static func entry(
-        _ names: [(parent: Inode, name: EntryName)], removed: Inode? = nil, noting kind: NameChange.Kind? = nil,
-        of made: Gfid = .none
+        _ names: [(parent: Inode, name: EntryName)], noting kind: NameChange.Kind? = nil, of made: Gfid = .none
     ) -> LockedChange {
-        var locks = names.map { ReplicaLock.name($0.name, $0.parent) }
-        if let removed { locks.append(.name(nil, removed)) }
-        return LockedChange(
-            kind: .entry, locks: locks.sorted(by: ReplicaLock.precedes),
-            subjects: names.map { Subject(inode: $0.parent, name: $0.name) }, removed: removed,
+        LockedChange(
+            kind: .entry, locks: locks(of: names, removed: nil),
+            subjects: names.map { Subject(inode: $0.parent, name: $0.name) },
             note: kind.map { kind in
                 let places = names.map { NameChange.Place($0.parent.gfid, $0.name) }
                 return NameChange(kind, places[0], to: places.dropFirst().first, of: made)
             })
+    }
+
+    /// What stands under the last of `names` goes, if it is a directory.
+    static func removal(
+        _ names: [(parent: Inode, name: EntryName)], _ removed: Inode? = nil, noting kind: NameChange.Kind
+    ) -> LockedChange {
+        var change = entry(names, noting: kind)
+        change.removedName = names.last
+        if let removed { change.remove(removed) }
+        return change
+    }
+
+    mutating func remove(_ directory: Inode) {
+        removed = directory
+        let names = subjects.compactMap { subject in subject.name.map { (subject.inode, $0) } }
+        locks = Self.locks(of: names, removed: directory)
+    }
+
+    private static func locks(of names: [(parent: Inode, name: EntryName)], removed: Inode?) -> [ReplicaLock] {
+        let locks = names.map { ReplicaLock.name($0.name, $0.parent) } + (removed.map { [.name(nil, $0)] } ?? [])
+        return locks.sorted(by: ReplicaLock.precedes)
     }
 }
 
@@ -74,31 +101,67 @@ extension ReplicateTranslator {
     /// While all replicas are there and succeed no mark is sent at all ("optimistic changelog"); one that is missing
     /// from the start makes the others dirty first, one that fails in the op is counted after it. A change counts only
     /// if a replica took it that nobody accuses (`Standing`).
+    ///
+    /// `undo` takes away what the change made on a replica: one that does not count is not left lying where it happened.
+    /// `restore` gives back what a replica without room could not take.
     func perform<Reply: Sendable>(
-        _ change: LockedChange, making made: MadeObject? = nil, undoing undo: Undo? = nil, in frame: Frame,
+        _ change: LockedChange, making made: MadeObject? = nil, restoring restore: Restore? = nil, in frame: Frame,
+        undo: Undo? = nil,
         _ wind: @escaping @Sendable (_ replica: Int) async throws(FopError) -> Reply
     ) async throws(FopError) -> Outcome<Reply> {
+        var change = change
+        while true {
+            let locked = try await lock(change, frame)
+            let step: Result<Step<Reply>, FopError>
+            do throws(FopError) {
+                step = .success(try await attempt(change, making: made, restore, locked, undo, wind))
+            } catch {
+                step = .failure(error)
+            }
+            await unlock(change.locks, on: locked.held, in: locked.frame)
+            switch try step.get() {
+            case .done(let outcome): return outcome
+            case .lockToo(let directory): change.remove(directory)
+            }
+        }
+    }
+
+    private enum Step<Reply: Sendable>: Sendable {
+        case done(Outcome<Reply>)
+        /// Nothing was done: this directory, which goes, was not locked.
+        case lockToo(Inode)
+    }
+    /// Takes away on one replica what a change made there.
+    typealias Undo = @Sendable (_ replica: Int, Frame) async throws(FopError) -> Void
+
+    private func lock(_ change: LockedChange, _ frame: Frame) async throws(FopError) -> UnderLocks {
         let (connections, settings) = (connections, settings)
         try settings.quorum.check(connections.up)
         let own = Frame(caller: .root, lockOwner: .unique(), time: .zero, unique: frame.unique)
         let held = try await lock(change.locks, on: connections.up, in: own)
-        let result: Result<Outcome<Reply>, FopError>
-        do throws(FopError) {
-            try settings.quorum.check(held)
-            let locked = UnderLocks(settings: settings, connections: connections, held: held, frame: own)
-            result = .success(
-                try await noting(change.note, on: held) { () throws(FopError) in
-                    try await performLocked(change, making: made, undoing: undo, locked, wind)
-                })
-        } catch {
-            result = .failure(error)
+        return UnderLocks(settings: settings, connections: connections, held: held, frame: own)
+    }
+
+    private func attempt<Reply: Sendable>(
+        _ change: LockedChange, making made: MadeObject?, _ restore: Restore?, _ locked: UnderLocks, _ undo: Undo?,
+        _ wind: @escaping @Sendable (_ replica: Int) async throws(FopError) -> Reply
+    ) async throws(FopError) -> Step<Reply> {
+        try locked.settings.quorum.check(locked.held)
+        // Another client may have put it there before these locks were held.
+        if let place = change.removedName,
+            let directory = try await find(place.name, in: place.parent, locked.frame)?.directory,
+            directory.gfid != change.removed?.gfid
+        {
+            return .lockToo(directory)
         }
-        await unlock(change.locks, on: held, in: own)
-        return try result.get()
+        return .done(
+            try await noting(change.note, on: locked.held) { () throws(FopError) in
+                try await performLocked(change, making: made, restore, locked, undo, wind)
+            })
     }
 
     private func performLocked<Reply: Sendable>(
-        _ change: LockedChange, making made: MadeObject?, undoing undo: Undo?, _ locked: UnderLocks,
+        _ change: LockedChange, making made: MadeObject?, _ restore: Restore?, _ locked: UnderLocks, _ undo: Undo?,
         _ wind: @escaping @Sendable (_ replica: Int) async throws(FopError) -> Reply
     ) async throws(FopError) -> Outcome<Reply> {
         let removed = await standingOfRemoved(change, locked)
@@ -117,14 +180,17 @@ extension ReplicateTranslator {
             }
             throw outcome.error!
         }
-        if let undo, let refusal = await undoWithoutRoom(change, outcome, taking, locked, undo) { throw refusal }
+        if let restore, let refusal = await restoreWithoutRoom(change, outcome, taking, locked, restore) { throw refusal }
         let good = outcome.succeeded
         // Where all that are there did it, there is nobody to contradict.
         let isMissed = zip(locked.connections.up, good).contains { $0 && !$1 }
         let standing = isMissed ? await standing(change, removed: removed, locked) : nil
         let lacksQuorum = !locked.settings.quorum.isMet(by: good)
-        if let refusal = standing?.refusal(of: outcome) ?? (lacksQuorum ? outcome.error ?? .readOnly : nil) {
-            if !locked.marksFirst { await markDoubtful(change, outcome, standing, locked) }
+        let unwanted = undo == nil ? nil : outcome.answers.compactMap { $0?.error }.first(where: change.isBetterUndone)
+        if let refusal = standing?.refusal(of: outcome) ?? unwanted ?? (lacksQuorum ? outcome.error ?? .readOnly : nil)
+        {
+            let left = await takeBack(outcome, undo, locked)
+            if !locked.marksFirst { await markDoubtful(change, outcome, left, standing, locked) }
             throw refusal
         }
         if good.contains(false) {
@@ -135,7 +201,10 @@ extension ReplicateTranslator {
                 change, blaming: failed, dirty: locked.marksFirst ? -1 : 0, names: !locked.marksFirst, to: good, locked)
             // Acknowledged, it must be known to be missing elsewhere. A file whose last name went meanwhile is missing
             // everywhere.
-            guard marked.succeeded.contains(true) else { throw marked.isGone ? .stale : .io }
+            guard marked.succeeded.contains(true) else {
+                _ = await takeBack(outcome, undo, locked)
+                throw marked.isGone ? .stale : marked.error.flatMap { $0.isAboutThisProcess ? $0 : nil } ?? .io
+            }
         } else if locked.marksFirst {
             _ = await send(change, blaming: nobody, dirty: -1, names: false, to: good, locked)
         }
@@ -160,15 +229,29 @@ extension ReplicateTranslator {
         throw refusal
     }
 
+    /// Undoes a change that does not count where it happened. Answers whom a heal has to look at because of it: where it
+    /// could not be undone, and all that did it where another replica was found to have had the name before.
+    ///
+    /// Nothing is undone while a replica may have done it that cannot be asked: it would be left as the only one.
+    private func takeBack<Reply>(
+        _ outcome: Outcome<Reply>, _ undo: Undo?, _ locked: UnderLocks
+    ) async -> [Bool] {
+        guard let undo, !outcome.mayBeHalfDone else { return outcome.succeeded }
+        let undone = await windAll(outcome.succeeded) { replica throws(FopError) in
+            try await undo(replica, locked.frame)
+        }
+        if outcome.answers.contains(where: { $0?.error == .exists }) { return outcome.succeeded }
+        return zip(outcome.succeeded, undone).map { $0 && $1?.value == nil }
+    }
+
     /// A change that failed may be there on some replicas. They blame nobody, because none is to be believed more than
     /// another, and are dirty, so that a heal looks. One that misses other changes is healed anyway: on a directory
     /// its being dirty would bring back all the names that it has too many, so that it only notes this one.
     ///
     /// Where nobody did it, but some replica's failure may have come in its middle, all that can be are dirty.
     private func markDoubtful<Reply>(
-        _ change: LockedChange, _ outcome: Outcome<Reply>, _ standing: Standing?, _ locked: UnderLocks
+        _ change: LockedChange, _ outcome: Outcome<Reply>, _ did: [Bool], _ standing: Standing?, _ locked: UnderLocks
     ) async {
-        let did = outcome.succeeded
         guard did.contains(true) else {
             guard outcome.mayBeHalfDone else { return }
             _ = await send(change, blaming: nobody, dirty: 1, names: true, to: locked.held, locked)

@@ -72,7 +72,10 @@ extension FuseSession {
             iatt = try await top.create(CreateRequest(entry: new, fd: fd, mode: mode), in: frame).iatt
         } catch {
             guard error == .exists, !create.flags.contains(.exclusive) else { throw error }
-            return try await openExisting(create, parent, call)
+            do throws(FopError) { return try await openExisting(create, parent, call) } catch {
+                // Taken away again: the kernel makes it at its next try.
+                throw error == .noEntry ? .stale : error
+            }
         }
         replyCreated(iatt, fd, call)
         await top.anticipate(fd)

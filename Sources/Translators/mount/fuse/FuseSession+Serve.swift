@@ -44,7 +44,7 @@ extension FuseSession {
             case .initialize, .forget, .batchForget, .interrupt: throw FopError.io  // the worker does these itself
             }
         } catch {
-            call.queue.reply(call.unique, error: error)
+            call.queue.reply(call.unique, error: error == .noEntry && request.isOfNode ? .stale : error)
         }
     }
 
@@ -60,5 +60,17 @@ extension FuseSession {
     func statfs(_ call: FuseCall) async throws(FopError) {
         let status = try await top.statfs(StatfsRequest(inode: try node(call.node).inode), in: frame(call))
         call.queue.reply(call.unique, fuse_statfs_out(status))
+    }
+}
+
+extension FuseRequest {
+    /// About an object that the kernel knows already, not about a name. Where that is gone somebody else has taken its
+    /// name, or another object has it by now: told ESTALE, the kernel walks the path once more; told ENOENT it would
+    /// say that a name is not there which always was.
+    fileprivate var isOfNode: Bool {
+        switch self {
+        case .getattr, .setattr, .readlink, .open, .opendir, .link, .setxattr, .getxattr, .listxattr, .removexattr: true
+        default: false
+        }
     }
 }

@@ -3,13 +3,22 @@ import Glibc
 import TranslatorCore
 
 extension PosixBrick {
-    /// Makes the handle of an object that is no directory: a hard link. ENODATA when the gfid is another object's.
-    func linkHandle(_ gfid: Gfid, to object: BrickObject) throws(FopError) {
-        let isMade = try makeAtHandle(gfid) { path in linkat(object.number, "", root.number, path, AT_EMPTY_PATH) }
-        guard !isMade else { return }
+    /// Makes the handle of an object that is no directory: a hard link. ENODATA when the gfid is another object's. False
+    /// when it was there, nil when the object is gone.
+    @discardableResult
+    func linkHandle(_ gfid: Gfid, to object: BrickObject) throws(FopError) -> Bool? {
+        let isMade: Bool
+        do throws(FopError) {
+            isMade = try makeAtHandle(gfid) { path in linkat(object.number, "", root.number, path, AT_EMPTY_PATH) }
+        } catch {
+            if error == .noEntry, try object.status().st_nlink == 0 { return nil }
+            throw error
+        }
+        guard !isMade else { return true }
         let there = BrickObject(path: try openHandle(gfid, O_PATH, isUnlinkedToo: false))
         let (found, wanted) = (try there.status(), try object.status())
         guard found.st_ino == wanted.st_ino, found.st_dev == wanted.st_dev else { throw .noData }
+        return false
     }
 
     /// Calls `make` with the handle's path, its folders made where missing. False when something is there already.
@@ -58,28 +67,65 @@ extension PosixBrick {
     }
 
     /// Mends the handle of an object that was found by name: a crash may have come between the two. True when it had
-    /// to.
+    /// to. EAGAIN, and no handle is left behind, where the object lost that name meanwhile.
     func mendHandle(
         _ gfid: Gfid, _ object: BrickObject, _ status: stat, parent: Gfid, name: EntryName
     ) throws(FopError) -> Bool {
         if FileType(mode: status.st_mode) == .directory {
-            if let known = try directoryHandle(gfid), known == (parent, name) { return false }
+            if let known = try directoryHandle(gfid), known == (parent, name) || leads(gfid, to: status) {
+                return false
+            }
             try writeDirectoryHandle(gfid, parent: parent, name: name)
-            return true
+            guard try object.status().st_nlink == 0 else { return true }
+            try dropDirectoryHandle(gfid)
+            throw .tryAgain
         }
         guard status.st_nlink < 2 else { return false }
-        try linkHandle(gfid, to: object)
+        guard status.st_nlink > 0, let isMade = try linkHandle(gfid, to: object) else { throw .tryAgain }
+        if isMade, try !leads(name, in: directory(parent), to: status) {
+            // Nobody else would take it away.
+            try removeHandle(gfid)
+            throw .tryAgain
+        }
         return true
     }
 
+    /// Whether a directory's handle leads to the one with these attributes: then it was moved after it was found by name.
+    private func leads(_ gfid: Gfid, to status: stat) -> Bool {
+        var there = stat()
+        let found: Int32? = try? GfidHandle.withPath(gfid) { path throws(FopError) in
+            try PosixCall.run { fstatat(root.number, path, &there, 0) }
+        }
+        return found != nil && there.st_ino == status.st_ino && there.st_dev == status.st_dev
+    }
+
+    private func leads(_ name: EntryName, in directory: BrickObject, to status: stat) throws(FopError) -> Bool {
+        var there = stat()
+        let found = try name.withCName { name throws(FopError) in
+            try PosixCall.run(nilFor: ENOENT) { fstatat(directory.number, name, &there, AT_SYMLINK_NOFOLLOW) }
+        }
+        return found != nil && there.st_ino == status.st_ino && there.st_dev == status.st_dev
+    }
+
+    /// Takes away the handle of a directory that is gone, unless a healer has made that directory anew meanwhile.
+    func dropDirectoryHandle(_ gfid: Gfid) throws(FopError) {
+        directories.drop(gfid)
+        do throws(FopError) { _ = try directory(gfid) } catch {
+            guard error == .stale || error.isOutOfDescriptors else { throw error }
+            try removeHandle(gfid)
+        }
+    }
+
     /// The handle of a file that lost its last name: kept in `unlink` while somebody here has it open, else removed.
-    func retireHandle(_ gfid: Gfid, isOpen: Bool) throws(FopError) {
-        guard isOpen else { return try removeHandle(gfid) }
+    func retireHandle(_ gfid: Gfid, in openFiles: OpenFileTable) throws(FopError) {
+        guard openFiles.lostLastName(gfid) else { return try removeHandle(gfid) }
         try GfidHandle.withPath(gfid) { from throws(FopError) in
             try GfidHandle.withPath(gfid, in: BrickFolder.unlinkedPrefix) { to throws(FopError) in
                 _ = try PosixCall.run(nilFor: ENOENT) { renameat(root.number, from, root.number, to) }
             }
         }
+        // The last close may have come before the handle was there to be removed.
+        if !openFiles.lostLastName(gfid) { removeUnlinked(gfid) }
     }
 
     func removeUnlinked(_ gfid: Gfid) {

@@ -52,18 +52,13 @@ struct LandfillSweep {
         guard !isGivenUp() else { return }
         try unlink(name, parent, AT_REMOVEDIR)
         guard let gfid else { return }
-        brick.directories.drop(gfid)
-        // A healer may have made the directory anew elsewhere, under the same gfid: then the handle is that one's.
-        do throws(FopError) { _ = try brick.directory(gfid) } catch {
-            guard error == .stale || error == .notDirectory else { throw error }
-            try brick.removeHandle(gfid)
-        }
+        try brick.dropDirectoryHandle(gfid)
     }
 
     private func lostName(_ object: BrickObject, _ gfid: Gfid?, _ path: GfidToPath) throws(FopError) {
         guard let gfid else { return }
         if try object.status().st_nlink <= 1 {
-            try brick.retireHandle(gfid, isOpen: openFiles.lostLastName(gfid))
+            try brick.retireHandle(gfid, in: openFiles)
         } else {
             try object.forgetPath(path)
         }

@@ -81,7 +81,8 @@ final class PosixBrick: Sendable {
         } catch {
             // More than 40 levels: the kernel follows no further, so we go up to an ancestor and down again.
             if error.code == ELOOP { return try openBelowParent(gfid, depth: depth) }
-            if error == .noEntry { throw .stale }
+            // ENOTDIR: something else has the name by now.
+            if error == .noEntry || error == .notDirectory { throw .stale }
             throw error
         }
         let object = BrickObject(open: number)
@@ -93,12 +94,17 @@ final class PosixBrick: Sendable {
         // PATH_MAX allows no more levels than this below any mount.
         guard depth < Int(PATH_MAX) / 2, let (parent, name) = try directoryHandle(gfid) else { throw .stale }
         let above = try openAncestor(parent, depth: depth + 1)
-        let number = try name.withCName { name throws(FopError) in
-            try PosixCall.run(nilFor: ENOENT) {
-                cposix_openat(above.number, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
+        let number: Int32
+        do throws(FopError) {
+            number = try name.withCName { name throws(FopError) in
+                try PosixCall.run {
+                    cposix_openat(above.number, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
+                }
             }
+        } catch {
+            if error == .noEntry || error == .notDirectory || error.code == ELOOP { throw .stale }
+            throw error
         }
-        guard let number else { throw .stale }
         let object = BrickObject(open: number)
         guard try self.gfid(of: object) == gfid else { throw .stale }
         return object

@@ -18,16 +18,29 @@ extension PosixTranslator {
                 iatt: try brick.iatt(object, inode.gfid, status: status),
                 xdata: try answers(to: request.xdata, of: object, inode.gfid, status))
         case .name(let name, let parent):
-            let (directory, parentStatus) = try brick.parent(parent)
             try checkName(name, in: parent)
-            let object = try brick.object(named: name, in: directory)
-            var status = try object.status()
-            let gfid = try identify(object, &status, name, parent.gfid, request.xdata)
-            return LookupReply(
-                iatt: try brick.iatt(object, gfid, status: status),
-                parent: try brick.iatt(directory, parent.gfid, status: parentStatus),
-                xdata: try answers(to: request.xdata, of: object, gfid, status))
+            // What was found may have lost its name to another object before all of it was read.
+            for _ in 0..<Self.looksMax {
+                do throws(FopError) { return try look(at: name, in: parent, request.xdata) } catch {
+                    guard error == .tryAgain else { throw error }
+                }
+            }
+            throw .noEntry
         }
+    }
+
+    private static let looksMax = 8
+
+    private func look(at name: EntryName, in parent: Inode, _ xdata: Xdata) throws(FopError) -> LookupReply {
+        let brick = try brick
+        let (directory, parentStatus) = try brick.parent(parent)
+        let object = try brick.object(named: name, in: directory)
+        var status = try object.status()
+        let gfid = try identify(object, &status, name, parent.gfid, xdata)
+        return LookupReply(
+            iatt: try brick.iatt(object, gfid, status: status),
+            parent: try brick.iatt(directory, parent.gfid, status: parentStatus),
+            xdata: try answers(to: xdata, of: object, gfid, status))
     }
 
     /// The gfid of what was found by name, its handle mended.

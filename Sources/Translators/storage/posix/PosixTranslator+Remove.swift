@@ -6,8 +6,7 @@ extension PosixTranslator {
     /// EISDIR for a directory. A file without a gfid (half made, or put there by hand) can be removed too.
     public func unlink(_ request: UnlinkRequest, in frame: Frame) async throws(FopError) -> RemoveReply {
         let brick = try brick
-        let parent = try parentBefore(request.parent, request.name)
-        let object = try brick.object(named: request.name, in: parent.object)
+        let (parent, object) = try find(request.name, in: request.parent)
         let before = try object.status()
         guard FileType(mode: before.st_mode) != .directory else { throw .isDirectory }
         let gfid = try brick.gfid(of: object)
@@ -23,6 +22,14 @@ extension PosixTranslator {
         return reply
     }
 
+    /// Removing is how room is made, and how what was done on one replica only is taken back.
+    private func find(_ name: EntryName, in parent: Inode) throws(FopError) -> (ParentBefore, BrickObject) {
+        try DescriptorReserve.shared.lending { () throws(FopError) in
+            let before = try parentBefore(parent, name)
+            return (before, try brick.object(named: name, in: before.object))
+        }
+    }
+
     /// After an object lost a name: without any other its handle goes (or waits for the last close), else the path is
     /// forgotten. Answers the names left.
     @discardableResult
@@ -31,7 +38,7 @@ extension PosixTranslator {
         guard let gfid else { return UInt32(clamping: status.st_nlink) }
         let left = Iatt(status, gfid: gfid).nlink
         if left == 0 {
-            try brick.retireHandle(gfid, isOpen: openFiles.lostLastName(gfid))
+            try brick.retireHandle(gfid, in: openFiles)
             try? brick.files.drop(gfid)
         } else {
             try object.forgetPath(path)
@@ -43,8 +50,7 @@ extension PosixTranslator {
     /// ENOTEMPTY, unless `isRecursive`: then a directory with content goes to the landfill.
     public func rmdir(_ request: RmdirRequest, in frame: Frame) async throws(FopError) -> RemoveReply {
         let brick = try brick
-        let parent = try parentBefore(request.parent, request.name)
-        let object = try brick.object(named: request.name, in: parent.object)
+        let (parent, object) = try find(request.name, in: request.parent)
         guard FileType(mode: try object.status().st_mode) == .directory else { throw .notDirectory }
         let gfid = try brick.gfid(of: object)
         do throws(FopError) {
@@ -62,8 +68,7 @@ extension PosixTranslator {
     /// The handle goes after the directory; a kept descriptor would keep it alive.
     func lostDirectory(_ gfid: Gfid) throws(FopError) {
         let brick = try brick
-        brick.directories.drop(gfid)
-        try brick.removeHandle(gfid)
+        try brick.dropDirectoryHandle(gfid)
     }
 
     private func moveToLandfill(_ gfid: Gfid, _ name: EntryName, _ parent: ParentBefore) throws(FopError) {

@@ -1,0 +1,179 @@
+import ReplicaState
+import Testing
+import TranslatorCore
+import TranslatorTesting
+import Translators
+
+/// Names that another client is changing at this moment: it has come to one replica and not to the other.
+@Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
+struct ReplicateNamesInFlightTests {
+    private static let readsFirst = "    option read-subvolume-index 0"
+
+    /// Lets `change` of `one` come to replica 0 and stop before replica 1, waits there until `look` waits for the name's
+    /// lock, lets the change go on, and answers what the look came to.
+    private func meanwhile<Found: Sendable>(
+        _ fop: Fop, _ one: ReplicaStack, _ other: ReplicaStack, name: String,
+        change: @escaping @Sendable () async throws -> Void, look: @escaping @Sendable () async throws -> Found
+    ) async throws -> Found {
+        let gate = one.faulty[1].hold(fop)
+        let changing = Task { try await change() }
+        #expect(await gate.holds())
+        other.clearRecords()
+        let looking = Task { try await look() }
+        #expect(await eventually { other.trace(0).contains("entrylk acquire \(name)") }, "it does not wait")
+        gate.open()
+        try await changing.value
+        return try await looking.value
+    }
+
+    @Test func `a file that is being replaced is looked up again under its lock, and is no split-brain`() async throws {
+        let one = try await ReplicaStack(), other = try await ReplicaStack(at: one)
+        try await one.close(try await one.create("f"))
+        let new = try await one.create("f.new")
+        let request = RenameRequest(oldParent: one.root, oldName: "f.new", newParent: one.root, newName: "f")
+        let found = try await meanwhile(.rename, one, other, name: "f") {
+            _ = try await one.replicate.rename(request, in: one.frame)
+        } look: {
+            try await other.lookup("f").iatt.gfid
+        }
+        #expect(found == new.inode.gfid)
+        #expect(other.trace(1).contains("entrylk release f"))
+        await other.stop()
+        await one.stop()
+    }
+
+    @Test func `a name that is being made is there once it is made everywhere`() async throws {
+        let one = try await ReplicaStack(), other = try await ReplicaStack(at: one)
+        let isMade = try await meanwhile(.mkdir, one, other, name: "d") {
+            _ = try await one.mkdir("d")
+        } look: {
+            _ = try await other.lookup("d")
+            return one.exists(1, "d")
+        }
+        #expect(isMade)
+        await other.stop()
+        await one.stop()
+    }
+
+    @Test func `a directory that is removed as it is being made goes from all replicas`() async throws {
+        // Goal: a replica that has not got the directory yet is not left out. Method: the parent's gfid is the highest,
+        // so that the directory itself is locked first.
+        let one = try await ReplicaStack(2, Self.readsFirst)
+        let other = try await ReplicaStack(2, Self.readsFirst, at: one)
+        let high = one.graph.environment.inodes.inode(Gfid(high: .max, low: .max), type: .directory)
+        let entry = NewEntry(parent: one.root, name: "p", inode: high)
+        _ = try await one.replicate.mkdir(MkdirRequest(entry: entry, mode: 0o755), in: one.frame)
+        let same = try #require(try await other.lookup("p").inode)
+        try await meanwhile(.mkdir, one, other, name: "d") {
+            _ = try await one.mkdir("d", in: high)
+        } look: {
+            _ = try await other.replicate.rmdir(RmdirRequest(parent: same, name: "d"), in: other.frame)
+        }
+        for replica in 0..<2 { #expect(!one.exists(replica, "p/d")) }
+        #expect(one.isClean("p"))
+        await other.stop()
+        await one.stop()
+    }
+
+    @Test func `names that agree, and names whose directory is known to be behind, are looked up without a lock`()
+        async throws
+    {
+        let stack = try await ReplicaStack()
+        try await stack.close(try await stack.create("f"))
+        stack.faulty[1].goDown()
+        try await stack.close(try await stack.create("new"))
+        stack.faulty[1].comeUp()
+        stack.clearRecords()
+        for name in ["f", "new"] as [EntryName] { _ = try await stack.lookup(name) }
+        await #expect(throws: FopError.noEntry) { try await stack.lookup("none") }
+        #expect(!stack.fops(0).contains(.entrylk))
+        await stack.stop()
+    }
+
+    // MARK: - Changes that one replica does not take
+
+    private static let makes: [(ReplicateEntryTests.Change, Fop)] = [
+        (.create, .create), (.mknod, .mknod), (.mkdir, .mkdir), (.symlink, .symlink), (.link, .link),
+    ]
+
+    @Test(arguments: makes)
+    func `what was made beside a name that another replica has is taken back`(
+        change: ReplicateEntryTests.Change, fop: Fop
+    ) async throws {
+        let scene = try await ReplicateEntryTests.Scene()
+        let stack = scene.stack
+        scene.stack.faulty[0].fail(fop, with: .exists, times: 1)
+        await #expect(throws: FopError.exists) { try await scene.perform(change) }
+        #expect(!stack.exists(1, "d/new"), "nobody made it, and nobody can make it now")
+        #expect(stack.dirty(1, "d").entry == 1, "a heal brings the other's")
+        await stack.stop()
+    }
+
+    @Test(arguments: makes)
+    func `what one replica had no descriptor for is done nowhere, and nothing is marked`(
+        change: ReplicateEntryTests.Change, fop: Fop
+    ) async throws {
+        let scene = try await ReplicateEntryTests.Scene()
+        scene.stack.faulty[1].fail(fop, with: .tooManyOpenFiles, times: 1)
+        await #expect(throws: FopError.tooManyOpenFiles) { try await scene.perform(change) }
+        for replica in 0..<2 { #expect(!scene.stack.exists(replica, "d/new")) }
+        #expect(scene.stack.isClean("d"))
+        await scene.stack.stop()
+    }
+
+    @Test(arguments: makes.dropLast())
+    func `a replica that says "exists" of what it has just made has made it`(
+        change: ReplicateEntryTests.Change, fop: Fop
+    ) async throws {
+        // As a brick of GlusterFS does when somebody looks the name up before its handle is there.
+        let scene = try await ReplicateEntryTests.Scene()
+        scene.stack.faulty[1].fail(fop, with: .exists, times: 1, at: .after)
+        try await scene.perform(change)
+        for replica in 0..<2 { #expect(scene.stack.exists(replica, "d/new")) }
+        #expect(scene.stack.isClean("d"))
+        await scene.stack.stop()
+    }
+
+    @Test func `a file that one replica did not have for a moment is linked on all, one that stays missing is counted`()
+        async throws
+    {
+        let scene = try await ReplicateEntryTests.Scene()
+        scene.stack.faulty[1].fail(.link, with: .stale, times: 1)
+        try await scene.perform(.link)
+        for replica in 0..<2 { #expect(scene.stack.exists(replica, "d/new")) }
+        #expect(scene.stack.isClean("d"))
+        try await scene.stack.unlink("new", in: scene.directory)
+        scene.stack.faulty[1].fail(.link, with: .stale)
+        try await scene.perform(.link)
+        #expect(scene.stack.counts(0, about: 1, "d") == PendingCounts(entry: 1))
+        await scene.stack.stop()
+    }
+
+    @Test(arguments: ReplicateEntryTests.Change.allCases)
+    func `a lock that this process has no descriptor for fails the change on all`(
+        change: ReplicateEntryTests.Change
+    ) async throws {
+        let scene = try await ReplicateEntryTests.Scene()
+        scene.stack.faulty[1].fail(.entrylk, with: .tooManyOpenFiles)
+        await #expect(throws: FopError.tooManyOpenFiles) { try await scene.perform(change) }
+        for replica in 0..<2 { #expect(!scene.isDone(change, on: replica)) }
+        #expect(scene.stack.isClean("d"))
+        scene.stack.faulty[1].mend()
+        try await scene.perform(change)
+        await scene.stack.stop()
+    }
+
+    @Test func `a file that one replica cannot open is open on none`() async throws {
+        let stack = try await ReplicaStack()
+        let made = try await stack.create("f")
+        try await stack.close(made)
+        stack.faulty[1].fail(.open, with: .tooManyOpenFiles, times: 1)
+        await #expect(throws: FopError.tooManyOpenFiles) { try await stack.open(made.inode) }
+        let asked: Xdata = [XdataKey.openFdCount: .uint(1)]
+        let look = LookupRequest(.name("f", parent: stack.root), xdata: asked)
+        let left = try await stack.replicate.replicas[0].lookup(look, in: stack.frame)
+        #expect(left.xdata[XdataKey.openFdCount]?.integer == 0)
+        try await stack.close(try await stack.open(made.inode))
+        await stack.stop()
+    }
+}
