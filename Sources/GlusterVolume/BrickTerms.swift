@@ -4,7 +4,8 @@ import TranslatorCore
 public struct BrickTerms: Equatable, Sendable {
     /// `storage.reserve` as it stands there; nil: as by default.
     public var reserve: String?
-    /// What has to see every write in the brick's process: bitrot, quota, geo-replication, ... Nothing goes direct then.
+    /// What has to see every write in the brick's process: bitrot, quota, geo-replication, ... Nothing goes direct
+    /// then.
     public var watchers: [String] = []
 
     /// GlusterFS's default where a volfile does not say.

@@ -4,7 +4,8 @@ extension [Volfile.VolumeBlock] {
     /// Puts `performance/direct` in the place of a brick's `protocol/client`, under its name, by which volumes above
     /// know the brick; the client stands below it as `NAME-wire`, beside the directory as `NAME-directory`. Nothing
     /// changes for a brick whose volume-id is not known: its directory could not be told from another's.
-    /// `terms`: what the brick's own volfile says; where it has to see every write, nothing goes direct while it has to.
+    /// `terms`: what the brick's own volfile says; where it has to see every write, nothing goes direct while it has
+    /// to.
     mutating func goDirect(to brick: BrickPlace, _ terms: BrickTerms) {
         guard let volumeID = brick.volumeID, let position = firstIndex(where: { $0.name == brick.volume }) else {
             return

@@ -44,8 +44,8 @@ public final class VolfileSource: Sendable {
         throw .nobodyAnswers(volume, reasons)
     }
 
-    /// Calls `changed` with the text whenever it is another one than `text`, the one that was fetched before, or a brick
-    /// that was asked for has other terms. Returns when its task is cancelled, or after `close`.
+    /// Calls `changed` with the text whenever it is another one than `text`, the one that was fetched before, or a
+    /// brick that was asked for has other terms. Returns when its task is cancelled, or after `close`.
     public func follow(_ text: String, _ changed: (String) async -> Void) async {
         var (text, pause, isLost) = (text, Self.pauseMin, false)
         for await _ in news {
@@ -67,8 +67,8 @@ public final class VolfileSource: Sendable {
         }
     }
 
-    /// What the volfiles of those bricks of `fetched` say that `isHere`, by the names of their volumes. Where one cannot
-    /// be had, its brick may have to see every write.
+    /// What the volfiles of those bricks of `fetched` say that `isHere`, by the names of their volumes. Where one
+    /// cannot be had, its brick may have to see every write.
     public func brickTerms(
         of fetched: Volfile, isHere: (BrickPlace) -> Bool
     ) async -> [String: BrickTerms] {

@@ -87,12 +87,13 @@ struct Serving {
         log.write(.info, volume: graph.top.name) { "unmounted from \(directory)" }
     }
 
-    /// How long what is under way, and the end of the graph, may take after the second signal. What is cut short has its
-    /// marks, as after kill -9.
+    /// How long what is under way, and the end of the graph, may take after the second signal. What is cut short has
+    /// its marks, as after kill -9.
     private static let lastWait = Duration.seconds(3)
 
     /// SIGTERM and SIGINT: the mount point goes at once, files that are open stay usable until they are closed; a
-    /// second one ends the process, within `lastWait` whatever hangs. SIGHUP: the log file is opened anew. SIGUSR1: a statedump.
+    /// second one ends the process, within `lastWait` whatever hangs. SIGHUP: the log file is opened anew. SIGUSR1: a
+    /// statedump.
     private func watch(_ signals: UnixSignalsSequence, _ mount: FuseMount, _ graph: Graph) async {
         var isLeaving = false
         for await signal in signals {

@@ -12,8 +12,8 @@ import Testing
 /// | a record in the journal before its data | 11, 13, 20 |
 /// | only counts that were inspected are taken off | most |
 /// | every replica is inspected | FileHealTests, "split-brain, a missing copy and different types are left alone" |
-/// | the source is synced before the copy | 25, 55, 57; FileHealTests, "what marks stand for is on disk before they go" |
-/// | a range is locked while it is copied | 43, 48 |
+/// | the source is synced before the copy | 25, 55, 57; FileHealTests, "what marks stand for is on disk before they go"
+/// | | a range is locked while it is copied | 43, 48 |
 /// | sinks are synced before marks go | 27, 40; the same test of FileHealTests |
 /// | what was taken off is synced | the same test of FileHealTests |
 @Suite(.serialized) struct HealSimulationTests {

@@ -16,10 +16,11 @@ import Translators
 /// | `cancel ID` | the wait of `lock ID` ends: `failed ID 4` |
 /// | `wanted ID START LENGTH DOMAIN` | `wanted ID true\|false` |
 /// | `count ID DOMAIN` | `count ID NUMBER` |
-/// | `add ID OWNER START LENGTH DOMAIN TIMES FILE` | adds 1 to the number in FILE so often, each time under the lock: `added ID WORST-WAIT-MICROSECONDS` |
-/// | `measure ID DOMAIN TIMES` | `measured ID NANOSECONDS` for one lock and unlock |
-/// | `posix ID OWNER get\|set\|wait read\|write\|unlock START LENGTH` | `granted ID KIND START LENGTH`, `failed ID ERRNO` |
-/// | `mark ID TIMES` | adds 65,536 to `trusted.afr.vol-client-1` of the root and takes it off again, so often: `marked ID` |
+/// | `add ID OWNER START LENGTH DOMAIN TIMES FILE` | adds 1 to the number in FILE so often, each time under the lock:
+/// `added ID WORST-WAIT-MICROSECONDS` | | `measure ID DOMAIN TIMES` | `measured ID NANOSECONDS` for one lock and unlock
+/// | | `posix ID OWNER get\|set\|wait read\|write\|unlock START LENGTH` | `granted ID KIND START LENGTH`, `failed ID
+/// ERRNO` | | `mark ID TIMES` | adds 65,536 to `trusted.afr.vol-client-1` of the root and takes it off again, so often:
+/// `marked ID` |
 ///
 /// `contended DOMAIN START LENGTH` is a contention notice; `ready` comes first.
 @main struct LockExerciser {

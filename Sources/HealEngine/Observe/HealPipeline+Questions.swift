@@ -50,8 +50,8 @@ extension HealPipeline {
         return nil
     }
 
-    /// Of what `glusterfs.gfid2path` answers: the paths of a file from the volume's root, joined by ":". A brick that has
-    /// looked up no parent of it since it started answers "<gfid:GFID>" instead: nil. Seen of glusterfsd 10.3.
+    /// Of what `glusterfs.gfid2path` answers: the paths of a file from the volume's root, joined by ":". A brick that
+    /// has looked up no parent of it since it started answers "<gfid:GFID>" instead: nil. Seen of glusterfsd 10.3.
     static func firstPath(in answer: [UInt8]) -> String? {
         let text = String(decoding: answer, as: UTF8.self)
         guard text.hasPrefix("/") else { return nil }

@@ -43,8 +43,8 @@ public final class Frame: Sendable {
     public let time: Timestamp
     /// Whether opening and reading set the access time on bricks that keep consistent times; without it they never do.
     public let recordsAccess: Bool
-    /// Names the request in traces and in `InterruptibleWaits`: on a mount the kernel's own number, which is even (Linux
-    /// `FUSE_REQ_ID_STEP`); for what nobody asked from outside an odd one.
+    /// Names the request in traces and in `InterruptibleWaits`: on a mount the kernel's own number, which is even
+    /// (Linux `FUSE_REQ_ID_STEP`); for what nobody asked from outside an odd one.
     public let unique: UInt64
 
     public init(

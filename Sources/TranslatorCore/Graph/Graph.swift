@@ -43,7 +43,7 @@ public final class Graph: Sendable {
 extension Graph {
     /// Starts subvolumes first; what was started is stopped again when one fails.
     public func start() async throws(VolfileError) {
-        try BrickPlaces.check(translators.compactMap { $0 as? any LocalBrick })
+        try BrickPlaces.check(translators.compactMap { $0 as? any LocalBrick }.filter(\.isServedHere))
         for translator in translators.reversed() { try await translator.survey() }
         for (position, translator) in translators.enumerated() {
             do throws(VolfileError) {

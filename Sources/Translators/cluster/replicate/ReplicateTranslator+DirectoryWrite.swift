@@ -43,8 +43,8 @@ extension ReplicateTranslator {
         }
     }
 
-    /// A file that one replica has not may be losing its last name there first: nothing is done then, and the second look
-    /// finds it gone everywhere. One that stays missing is a replica's loss, which the directory counts.
+    /// A file that one replica has not may be losing its last name there first: nothing is done then, and the second
+    /// look finds it gone everywhere. One that stays missing is a replica's loss, which the directory counts.
     public func link(_ request: LinkRequest, in frame: Frame) async throws(FopError) -> EntryReply {
         for _ in 1..<Self.linkTriesMax {
             do throws(FopError) { return try await link(request, mayBeGoing: true, in: frame) } catch {
@@ -93,8 +93,8 @@ extension ReplicateTranslator {
         return try outcome.reply(among: settings.favorite)
     }
 
-    /// What a replica that says "exists" has under the name: just what was asked for, where a look-up by somebody else came
-    /// between two steps of the making (a brick of GlusterFS finds the gfid's handle made already and calls that a
+    /// What a replica that says "exists" has under the name: just what was asked for, where a look-up by somebody else
+    /// came between two steps of the making (a brick of GlusterFS finds the gfid's handle made already and calls that a
     /// failure). The gfid is nobody else's, and the name is locked.
     private func alreadyMade(
         _ entry: NewEntry, on replica: Int, in frame: Frame

@@ -15,7 +15,8 @@ struct LockedChange: Sendable {
     let subjects: [Subject]
     /// The name whose directory goes with the change, if it is one's.
     private(set) var removedName: (parent: Inode, name: EntryName)?
-    /// The directory that goes, as far as is known yet: it has to be empty, must not change meanwhile and is locked whole.
+    /// The directory that goes, as far as is known yet: it has to be empty, must not change meanwhile and is locked
+    /// whole.
     private(set) var removed: Inode?
     /// What whoever finishes a dead client's changes has to know of it.
     private(set) var note: NameChange?
@@ -102,8 +103,8 @@ extension ReplicateTranslator {
     /// from the start makes the others dirty first, one that fails in the op is counted after it. A change counts only
     /// if a replica took it that nobody accuses (`Standing`).
     ///
-    /// `undo` takes away what the change made on a replica: one that does not count is not left lying where it happened.
-    /// `restore` gives back what a replica without room could not take.
+    /// `undo` takes away what the change made on a replica: one that does not count is not left lying where it
+    /// happened. `restore` gives back what a replica without room could not take.
     func perform<Reply: Sendable>(
         _ change: LockedChange, making made: MadeObject? = nil, restoring restore: Restore? = nil, in frame: Frame,
         undo: Undo? = nil,
@@ -180,7 +181,9 @@ extension ReplicateTranslator {
             }
             throw outcome.error!
         }
-        if let restore, let refusal = await restoreWithoutRoom(change, outcome, taking, locked, restore) { throw refusal }
+        if let restore, let refusal = await restoreWithoutRoom(change, outcome, taking, locked, restore) {
+            throw refusal
+        }
         let good = outcome.succeeded
         // Where all that are there did it, there is nobody to contradict.
         let isMissed = zip(locked.connections.up, good).contains { $0 && !$1 }
@@ -229,8 +232,8 @@ extension ReplicateTranslator {
         throw refusal
     }
 
-    /// Undoes a change that does not count where it happened. Answers whom a heal has to look at because of it: where it
-    /// could not be undone, and all that did it where another replica was found to have had the name before.
+    /// Undoes a change that does not count where it happened. Answers whom a heal has to look at because of it: where
+    /// it could not be undone, and all that did it where another replica was found to have had the name before.
     ///
     /// Nothing is undone while a replica may have done it that cannot be asked: it would be left as the only one.
     private func takeBack<Reply>(

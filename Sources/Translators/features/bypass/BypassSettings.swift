@@ -14,12 +14,20 @@ enum SyncStrength: String, Sendable, CaseIterable {
     }
 }
 
+/// `fsync-at`: when `fsync` keeps its promise without being called. Each includes those before it.
+enum SyncMoment: String, Sendable, CaseIterable, Comparable {
+    case fsync, close, unlock
+
+    static func < (a: Self, b: Self) -> Bool { allCases.firstIndex(of: a)! < allCases.firstIndex(of: b)! }
+}
+
 /// The options of `features/bypass`, read.
 struct BypassSettings: Sendable {
     var rules = BypassRules()
     let answersBusy: Bool
     let timing: BypassInodeState.Timing
     let fsync: SyncStrength
+    let fsyncAt: SyncMoment
     let fsyncTimeout: Duration
     let attributeTimeout: Duration
     /// Nil: no limit.
@@ -39,6 +47,7 @@ struct BypassSettings: Sendable {
         answersBusy = options.text("on-contention") == "busy"
         timing = .init(duration: options.duration("epoch-duration"), idle: options.duration("epoch-idle"))
         fsync = SyncStrength(rawValue: options.text("fsync"))!
+        fsyncAt = SyncMoment(rawValue: options.text("fsync-at"))!
         fsyncTimeout = options.duration("fsync-timeout")
         attributeTimeout = options.duration("attribute-timeout")
         let lag = options.duration("max-lag")
@@ -87,6 +96,10 @@ struct BypassSettings: Sendable {
         .choice(
             "fsync", default: "local", of: SyncStrength.allCases.map(\.rawValue),
             "How many replicas hold the data when fsync returns: local, the target; quorum, more than half; all."
+        ).reconfigurable(),
+        .choice(
+            "fsync-at", default: "fsync", of: SyncMoment.allCases.map(\.rawValue),
+            "When as many replicas hold a file as fsync (quorum, all) says: at fsync; close, at each close of a file that was open for writing too; unlock, before a lock of such a file is given back too. For files that are shared with clients of other kinds."
         ).reconfigurable(),
         .duration(
             "fsync-timeout", default: "30", in: .milliseconds(1) ... .seconds(86_400),

@@ -81,24 +81,13 @@ extension BypassTranslator {
         return isReadable
     }
 
-    /// What others wrote before they closed or unlocked the file is to be seen from now on: the replicas are asked anew.
+    /// What others wrote before they closed or unlocked the file is to be seen from now on: the replicas are asked
+    /// anew.
     func doubt(_ inode: Inode) {
         context(inode)?.guarded.withLock { guarded in
             guarded.belief = nil
             guarded.doubtsCheck = guarded.isChecking
         }
-    }
-
-    public func lk(_ request: LkRequest, in frame: Frame) async throws(FopError) -> LkReply {
-        let reply = try await subvolume.lk(request, in: frame)
-        if request.command != .get, request.lock.kind != .unlock { doubt(request.fd.inode) }
-        return reply
-    }
-
-    public func inodelk(_ request: InodelkRequest, in frame: Frame) async throws(FopError) -> DoneReply {
-        let reply = try await subvolume.inodelk(request, in: frame)
-        if request.command != .release { doubt(request.target.inode) }
-        return reply
     }
 
     public func readv(_ request: ReadRequest, in frame: Frame) async throws(FopError) -> ReadReply {

@@ -2,12 +2,12 @@ import FuseProtocol
 import Synchronization
 import TranslatorCore
 
-/// Close-to-open: what was written before a close or an unlock is seen by whoever opens or locks next, on other mounts too.
-/// The translators below ask the replicas anew; here the kernel's caches follow. With the writeback cache nobody else
-/// writes the volume, and there is nothing to follow.
+/// Close-to-open: what was written before a close or an unlock is seen by whoever opens or locks next, on other mounts
+/// too. The translators below ask the replicas anew; here the kernel's caches follow. With the writeback cache nobody
+/// else writes the volume, and there is nothing to follow.
 extension FuseSession {
-    /// At an open the kernel drops a file's pages itself, but goes on to believe its size. Told that it changed, it asks
-    /// before it reads. This takes no page's lock, so that a worker may do it.
+    /// At an open the kernel drops a file's pages itself, but goes on to believe its size. Told that it changed, it
+    /// asks before it reads. This takes no page's lock, so that a worker may do it.
     func refuteKernel(of fd: Fd, _ node: Node, _ queue: FuseQueue, _ frame: Frame) async {
         // What was told longer ago, and the size after O_TRUNC, it does not believe anyway.
         guard !isWriteback, !fd.flags.contains(.truncate), node.mode.value(at: environment.time.now()) != nil else {

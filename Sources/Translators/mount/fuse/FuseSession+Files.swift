@@ -41,8 +41,8 @@ extension FuseSession {
         if !call.queue.reply(call.unique, reply) { await abandon(reply.fh) }
     }
 
-    /// ESTALE where the file that the kernel found is no more: it then walks the path again, and opens what stands there
-    /// now.
+    /// ESTALE where the file that the kernel found is no more: it then walks the path again, and opens what stands
+    /// there now.
     private func openFound(_ fd: Fd, _ frame: Frame) async throws(FopError) {
         do throws(FopError) { _ = try await top.open(OpenRequest(fd: fd), in: frame) } catch {
             throw error == .noEntry ? .stale : error

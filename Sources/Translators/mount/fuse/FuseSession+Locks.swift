@@ -3,10 +3,10 @@ import FuseProtocol
 import Synchronization
 import TranslatorCore
 
-/// Locks of fcntl(2) go down as POSIX locks. Those of flock(2) know nothing of them on Linux, so on bricks of this machine
-/// they go down as whole-file locks in a domain of their own: the same program may hold both, and a lock of one kind
-/// never waits for the other. On a cluster they have to exclude GlusterFS's own mounts, which ask for a POSIX lock of
-/// the whole file: so do we, and there, as on those mounts, both kinds exclude each other.
+/// Locks of fcntl(2) go down as POSIX locks. Those of flock(2) know nothing of them on Linux, so on bricks of this
+/// machine they go down as whole-file locks in a domain of their own: the same program may hold both, and a lock of one
+/// kind never waits for the other. On a cluster they have to exclude GlusterFS's own mounts, which ask for a POSIX lock
+/// of the whole file: so do we, and there, as on those mounts, both kinds exclude each other.
 extension FuseSession {
     /// The lock domain of flock(2).
     static let flockDomain = "mount/fuse:flock"

@@ -46,7 +46,8 @@ extension DirectTranslator {
         }
         guard isNews else { return }
         switch finding {
-        case .isBrick where isDirect: volume.log(.info, "the data of \(brickPlace) is read and written in its directory")
+        case .isBrick where isDirect:
+            volume.log(.info, "the data of \(brickPlace) is read and written in its directory")
         case .isNot(let why):
             volume.environment.warnOnce(
                 volume: name, "\(why); data of \(brickPlace) goes through the process that serves it")

@@ -47,8 +47,8 @@ struct OwnedLocks: Equatable, Sendable {
         }
     }
 
-    /// What to ask for so that a grant of `lock` which is not in here is undone: what was held there before, and nothing
-    /// where nothing was.
+    /// What to ask for so that a grant of `lock` which is not in here is undone: what was held there before, and
+    /// nothing where nothing was.
     func undoing(_ lock: PosixLock, of owner: LockOwner) -> [PosixLock] {
         var pieces: [PosixLock] = []
         var next = lock.range.start

@@ -45,8 +45,8 @@ final class DiskReserve: Sendable {
         allowance.store(0, ordering: .relaxed)
     }
 
-    /// Before `bytes` are written or allocated in the file system of `descriptor`. Throws ENOSPC: a write when the room is
-    /// used up, what is allocated `atOnce` when it does not fit.
+    /// Before `bytes` are written or allocated in the file system of `descriptor`. Throws ENOSPC: a write when the room
+    /// is used up, what is allocated `atOnce` when it does not fit.
     @inline(__always)
     func take(_ bytes: UInt64, atOnce: Bool = false, _ descriptor: Int32, in frame: Frame) throws(FopError) {
         guard isActive.load(ordering: .relaxed), frame.caller.pid >= 0 else { return }

@@ -3,8 +3,8 @@ import Glibc
 import TranslatorCore
 
 extension PosixBrick {
-    /// Makes the handle of an object that is no directory: a hard link. ENODATA when the gfid is another object's. False
-    /// when it was there, nil when the object is gone.
+    /// Makes the handle of an object that is no directory: a hard link. ENODATA when the gfid is another object's.
+    /// False when it was there, nil when the object is gone.
     @discardableResult
     func linkHandle(_ gfid: Gfid, to object: BrickObject) throws(FopError) -> Bool? {
         let isMade: Bool
@@ -90,7 +90,8 @@ extension PosixBrick {
         return true
     }
 
-    /// Whether a directory's handle leads to the one with these attributes: then it was moved after it was found by name.
+    /// Whether a directory's handle leads to the one with these attributes: then it was moved after it was found by
+    /// name.
     private func leads(_ gfid: Gfid, to status: stat) -> Bool {
         var there = stat()
         let found: Int32? = try? GfidHandle.withPath(gfid) { path throws(FopError) in

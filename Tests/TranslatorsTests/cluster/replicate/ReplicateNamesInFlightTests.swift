@@ -9,8 +9,8 @@ import Translators
 struct ReplicateNamesInFlightTests {
     private static let readsFirst = "    option read-subvolume-index 0"
 
-    /// Lets `change` of `one` come to replica 0 and stop before replica 1, waits there until `look` waits for the name's
-    /// lock, lets the change go on, and answers what the look came to.
+    /// Lets `change` of `one` come to replica 0 and stop before replica 1, waits there until `look` waits for the
+    /// name's lock, lets the change go on, and answers what the look came to.
     private func meanwhile<Found: Sendable>(
         _ fop: Fop, _ one: ReplicaStack, _ other: ReplicaStack, name: String,
         change: @escaping @Sendable () async throws -> Void, look: @escaping @Sendable () async throws -> Found

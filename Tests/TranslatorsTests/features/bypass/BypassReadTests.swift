@@ -31,8 +31,8 @@ extension BypassTests {
 
         @Test(arguments: Look.allCases)
         func `whoever opens or locks a file sees what another mount wrote before`(look: Look) async throws {
-            // Goal: close-to-open. Method: the clock stands still, so that nothing grows old by itself; the other mount has
-            // found both copies good and reads the one that a bypass writer leaves behind.
+            // Goal: close-to-open. Method: the clock stands still, so that nothing grows old by itself; the other mount
+            // has found both copies good and reads the one that a bypass writer leaves behind.
             let writer = try await BypassStack()
             let reader = try await BypassStack(replicate: Self.readsSecond, target: 1, at: writer)
             let a = try await writer.create("file")

@@ -180,6 +180,11 @@ extension BypassTests {
             try await expectWaits(stack, fd) {
                 stack.heal("file", on: 1, epochs: 0)
                 stack.accuse(0, 1, .zero, "file")
+                // Who failed stays dirty until a heal.
+                for replica in 0...1 {
+                    XattrReading.set(
+                        PendingCounts.dirtyKey, to: PendingCounts.zero.xattr, at: stack.path(replica, "file"))
+                }
             }
             try await stack.close(fd)
             await stack.stop()
@@ -225,6 +230,49 @@ extension BypassTests {
             stack.heal("file", on: 1, epochs: 1)
             #expect(await stack.pass(.milliseconds(100)) { done.isSet })
             try await writing.value
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test(arguments: [("close", false), ("unlock", false), ("unlock", true)])
+        func `fsync-at: a close, or an unlock, waits for the heal and lets the lock go all the same`(
+            moment: String, unlocks: Bool
+        ) async throws {
+            let stack = try await BypassStack(
+                bypass: "option fsync all\n option fsync-timeout 1\n option fsync-at \(moment)")
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            func end() async throws(FopError) {
+                if unlocks {
+                    let lock = PosixLock(kind: .unlock, range: .whole, pid: 7)
+                    _ = try await stack.bypass.lk(LkRequest(fd: fd, command: .set, lock: lock), in: stack.frame)
+                } else {
+                    _ = try await stack.bypass.flush(FlushRequest(fd: fd), in: stack.frame)
+                }
+            }
+            let vain = Task { await failure { try await end() } }
+            #expect(await stack.pass(.milliseconds(100)) { stack.bypass.status.fsyncsFailed == 1 })
+            #expect(await vain.value == .io)
+            let done = Done()
+            let again = Task {
+                try await end()
+                done.set()
+            }
+            #expect(await eventually { stack.bypass.status.fsyncsWaited == 2 })
+            #expect(!done.isSet)
+            stack.heal("file", on: 1)
+            #expect(await stack.pass(.milliseconds(100)) { done.isSet })
+            try await again.value
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
+        @Test func `without fsync-at a close waits for nobody`() async throws {
+            let stack = try await BypassStack(bypass: "option fsync all")
+            let fd = try await stack.create("file")
+            try await stack.write("a", to: fd)
+            _ = try await stack.bypass.flush(FlushRequest(fd: fd), in: stack.frame)
+            #expect(stack.bypass.status.fsyncsWaited == 0)
             try await stack.close(fd)
             await stack.stop()
         }
