@@ -22,6 +22,7 @@ extension ReplicateTranslator: NameSettling {
             guard !held.contains(false) else { throw .notConnected }
             let locked = UnderLocks(settings: settings, connections: connections, held: held, frame: frame)
             let settled = try await settleLocked(isBelieved ? change : nil, named, locks, locked)
+            await mendPaths(of: [change.object, change.replaced], locked)
             if isBelieved, settled != .told { await removeNameless(change, in: named[0].parent, locked) }
             result = .success(settled)
         } catch {
@@ -29,6 +30,17 @@ extension ReplicateTranslator: NameSettling {
         }
         await unlock(locks.locks, on: held, in: frame)
         return try result.get()
+    }
+
+    /// Of what lost a name; what has one gets it recorded where it is looked up.
+    private func mendPaths(of objects: [Gfid], _ locked: UnderLocks) async {
+        for object in objects where !object.isNone {
+            let inode = Inode(gfid: object, type: .unknown)
+            _ = await windAll(locked.held) { [self] replica throws(FopError) in
+                _ = try await replicas[replica].lookup(
+                    LookupRequest(.inode(inode), xdata: [XdataKey.mendPaths: .uint(1)]), in: locked.frame)
+            }
+        }
     }
 
     func directory(_ gfid: Gfid) -> Inode { volume.environment.inodes.inode(gfid, type: .directory) }
@@ -54,7 +66,7 @@ extension ReplicateTranslator: NameSettling {
             var found: [Gfid] = []
             for (parent, name) in named {
                 do throws(FopError) {
-                    let look = LookupRequest(.name(name, parent: parent))
+                    let look = LookupRequest(.name(name, parent: parent), xdata: [XdataKey.mendPaths: .uint(1)])
                     found.append(try await replicas[replica].lookup(look, in: frame).iatt.gfid)
                 } catch {
                     guard error == .noEntry else { throw error }

@@ -14,6 +14,7 @@ extension PosixTranslator {
             let status = try object.status()
             // A directory that was removed may still be open here.
             guard status.st_nlink > 0 else { throw .stale }
+            if request.xdata[XdataKey.mendPaths] != nil { try brick.mendPaths(of: object, status) }
             return LookupReply(
                 iatt: try brick.iatt(object, inode.gfid, status: status),
                 xdata: try answers(to: request.xdata, of: object, inode.gfid, status))
@@ -37,6 +38,9 @@ extension PosixTranslator {
         let object = try brick.object(named: name, in: directory)
         var status = try object.status()
         let gfid = try identify(object, &status, name, parent.gfid, xdata)
+        if xdata[XdataKey.mendPaths] != nil, settings.recordsPaths {
+            try brick.mendPaths(of: object, status, found: GfidToPath(parent: parent.gfid, name: name))
+        }
         return LookupReply(
             iatt: try brick.iatt(object, gfid, status: status),
             parent: try brick.iatt(directory, parent.gfid, status: parentStatus),
