@@ -6,7 +6,7 @@
 # make man      their manual pages, in .build/man
 # make install  commands, manual pages, completions and example volfiles below PREFIX (/usr/local); DESTDIR for packages
 # make bench    the ratios of DESIGN's budget, measured side by side
-# make soak     kill -9 under load, forty times
+# make soak     kill -9 under load, forty times; file systems and machines that die, two hundred times
 .PHONY: demo demo-netns demo-cluster test build bench man install clean soak
 
 PREFIX ?= /usr/local
@@ -38,6 +38,8 @@ bench: build
 soak: build
 	scripts/setup test
 	python3 Tests/EndToEnd/kill_under_load.py --rounds 40
+	python3 Tests/EndToEnd/power_cut.py --rounds 200
+	python3 Tests/EndToEnd/disk_death.py --rounds 200
 
 man: $(addprefix $(BUILD)/,$(COMMANDS))
 	scripts/man --binaries $(BUILD) --datadir $(PREFIX)/share .build/man

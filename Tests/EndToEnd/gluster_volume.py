@@ -231,7 +231,7 @@ def what_a_brick_has_to_see(cluster):
     wait_until("room", lambda: not full())
     volume.set("changelog.changelog", "on")
     wait_until("the line", lambda: "which has to see it: the changelog" in volume.said("ours"))
-    expect("\ndirect=false" in dump_of(volume), "data goes to the directory all the same")
+    expect("state.direct=false" in dump_of(volume), "data goes to the directory all the same")
 
 
 def the_next_server(cluster):

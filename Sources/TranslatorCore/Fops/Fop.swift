@@ -101,8 +101,8 @@ public enum XdataKey {
     public static let listXattr = "list-xattr"
     public static let content = "glusterfs.content"
     public static let openFdCount = "glusterfs.open-fd-count"
-    /// A look-up has `trusted.gfid2path.*` of what it finds brought in line with the names that lead there: whoever made
-    /// or removed one may have died between the two. Our own; other bricks pass it over.
+    /// A look-up has `trusted.gfid2path.*` of what it finds brought in line with the names that lead there: whoever
+    /// made or removed one may have died between the two. Our own; other bricks pass it over.
     public static let mendPaths = "bypass.mend-paths"
     public static let inodelkDomainCount = "glusterfs.inodelk-dom-count"
     public static let inodelkCount = "glusterfs.inodelk-count"

@@ -26,7 +26,8 @@ extension ReplicateTranslator {
                 try await ensureOpen(fd, on: replica, in: frame)
             })
         // Open on some replicas only it would leave the others behind with the first write.
-        let failure = outcome.answers.compactMap { $0?.error }.first(where: \.isOutOfDescriptors)
+        let failure =
+            outcome.answers.compactMap { $0?.error }.first(where: \.isOutOfDescriptors) ?? loss(of: fd.inode, outcome)
         guard outcome.succeeded.contains(true), failure == nil else {
             for replica in replicas.indices where outcome.succeeded[replica] {
                 await fd.close(on: replica, replicas[replica])
@@ -34,6 +35,17 @@ extension ReplicateTranslator {
             throw failure ?? outcome.error ?? .notConnected
         }
         return DoneReply()
+    }
+
+    /// ESTALE where those that have the newest data have lost the name while this was opened, and others not yet: by
+    /// such a descriptor nothing could be read.
+    private func loss(of inode: Inode, _ opened: Outcome<Void>) -> FopError? {
+        let isGone = opened.answers.map { [.noEntry, .stale].contains($0?.error) }
+        guard isGone.contains(true), let good = lastKnown(inode, generation: connections.generation)?.data else {
+            return nil
+        }
+        let isHeld = zip(good, opened.succeeded).contains { $0 && $1 }
+        return !isHeld && zip(good, isGone).contains { $0 && $1 } ? .stale : nil
     }
 
     public func release(_ fd: Fd) async {

@@ -1,9 +1,10 @@
+import CPosix
 import Glibc
 import TranslatorCore
 
 extension PosixBrick {
-    /// Forgets recorded names that lead elsewhere by now, and records the one by which the object was `found`. A name is
-    /// recorded after it is made and forgotten after it is gone: only a death in between leaves something to mend.
+    /// Forgets recorded names that lead elsewhere by now, and records the one by which the object was `found`. A name
+    /// is recorded after it is made and forgotten after it is gone: only a death in between leaves something to mend.
     func mendPaths(of object: BrickObject, _ status: stat, found: GfidToPath? = nil) throws(FopError) {
         guard FileType(mode: status.st_mode) != .directory else { return }
         var isRecorded = found == nil

@@ -81,8 +81,9 @@ final class PosixBrick: Sendable {
         } catch {
             // More than 40 levels: the kernel follows no further, so we go up to an ancestor and down again.
             if error.code == ELOOP { return try openBelowParent(gfid, depth: depth) }
-            // ENOTDIR: something else has the name by now.
-            if error == .noEntry || error == .notDirectory { throw .stale }
+            if error == .noEntry { throw .stale }
+            // A directory's handle, but something else has the name by now.
+            if error == .notDirectory, try directoryHandle(gfid) != nil { throw .stale }
             throw error
         }
         let object = BrickObject(open: number)

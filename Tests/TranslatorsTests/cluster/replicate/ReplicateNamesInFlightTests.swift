@@ -176,4 +176,18 @@ struct ReplicateNamesInFlightTests {
         try await stack.close(try await stack.open(made.inode))
         await stack.stop()
     }
+
+    @Test func `an open that finds the name on a stale copy alone is ESTALE, so that the kernel looks again`()
+        async throws
+    {
+        let stack = try await ReplicaStack()
+        let fd = try await stack.create("f")
+        try await stack.close(fd)
+        stack.accuse(0, 1, PendingCounts(data: 1), "f")
+        _ = try await stack.lookup("f")
+        stack.faulty[0].fail(.open, with: .noEntry, times: 1)
+        await #expect(throws: FopError.stale) { try await stack.open(fd.inode, .readWrite) }
+        try await stack.close(try await stack.open(fd.inode, .readWrite))
+        await stack.stop()
+    }
 }

@@ -5,7 +5,8 @@ import Synchronization
 import Testing
 import TranslatorCore
 import TranslatorTesting
-import Translators
+
+@testable import Translators
 
 /// DESIGN §3.6: what a client that died left half done of changes of names.
 @Suite(.serialized, .enabled(if: TemporaryDirectory.allowsTrustedXattrs, "needs root and trusted xattrs"))
@@ -170,6 +171,22 @@ struct SettleNamesTests {
         #expect(try await scene.stack.replicate.settle(note, isBelieved: true) == .alike)
         #expect(!scene.stack.exists(0, handle))
         #expect(scene.names(on: 0) == scene.names(on: 1))
+        await scene.stack.stop()
+    }
+
+    @Test func `a name that was not recorded is, and one that is gone no more`() async throws {
+        let scene = try await Scene()
+        let note = try await scene.half(.renameOver, on: [0, 1])
+        let path = scene.stack.path(0, "d/b")
+        func recorded() -> Xattrs { XattrReading.all(at: path).filter { $0.key.hasPrefix(GfidToPath.keyPrefix) } }
+        let whole = recorded()
+        #expect(whole.count == 1)
+        // As it is between rename(2) and what comes after it.
+        let (new, old) = (whole.keys.first!, GfidToPath(parent: scene.directory.gfid, name: "a"))
+        #expect(removexattr(path, new) == 0)
+        XattrReading.set(old.key, to: old.value, at: path)
+        #expect(try await scene.stack.replicate.settle(note, isBelieved: true) == .alike)
+        #expect(recorded() == whole)
         await scene.stack.stop()
     }
 
