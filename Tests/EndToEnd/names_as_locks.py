@@ -260,19 +260,26 @@ def on_one_machine(cluster, turns, kinds=KINDS):
 def on_a_cluster(cluster, turns, kinds=KINDS):
     """Two mounts of ours of a volume of GlusterFS's bricks."""
     volume = cluster.volume("names", "replica 2", 2)
-    mounts = [volume.mount_ours("bypass", what=what) for what in ("one", "other")]
+    mounts = [volume.mount_ours("bypass", "target=names-client-0", what=what) for what in ("one", "other")]
     volume.start_healer()
     race_all(mounts, cluster.folder, turns, kinds)
-    Replacer(*mounts, "replaced", turns / 100).run()
     volume.wait_clean()
     expect_equal(volume.bricks)
+    Replacer(*mounts, "replaced", turns / 100).run()
+    volume.wait_clean()
+    # A brick of GlusterFS keeps the handle of a file that loses its last two names at the same time.
+    expect_same(volume.bricks)
     for what in ("one", "other"):
         expect_no_split_brain(volume.said(what))
 
 
-def expect_equal(bricks):
+def expect_same(bricks):
     differences = differences_between(bricks)
     expect(not differences, "the bricks differ: %s" % "; ".join(differences[:5]))
+
+
+def expect_equal(bricks):
+    expect_same(bricks)
     for brick in bricks:
         expect_handles_of_what_is_there(brick)
 

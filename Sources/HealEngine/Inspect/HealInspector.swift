@@ -18,7 +18,8 @@ struct HealInspector: Sendable {
     }
     enum Finding: Sendable {
         case found(FirstLook)
-        /// On no replica.
+        /// On no replica, or on some with its gfid's handle and no name: a brick of GlusterFS keeps the handle of a file
+        /// whose last two names go at the same time.
         case gone
         case failed(HealError)
     }
@@ -44,7 +45,7 @@ struct HealInspector: Sendable {
                 return .failed(.inspectionFailed(gfid, replica: replicas.names[replica], error))
             }
         }
-        if replies.isEmpty { return .gone }
+        if replies.isEmpty || !missing.isEmpty && replies.allSatisfy(\.isNameless) { return .gone }
         guard missing.isEmpty else { return .failed(.missing(gfid, on: missing.map { replicas.names[$0] })) }
         guard Set(replies.map(\.iatt.type)).count == 1 else { return .failed(.typesDiffer(gfid)) }
         let unknown = unknownMarks(replies)
@@ -120,4 +121,8 @@ struct HealInspector: Sendable {
             throw .inspectionFailed(gfid, replica: replicas.names[replica], error)
         }
     }
+}
+
+extension LookupReply {
+    fileprivate var isNameless: Bool { iatt.nlink == 0 && !iatt.isDirectory }
 }

@@ -64,6 +64,13 @@ public final class MemoryBrick: Sendable {
             state.names = state.names.filter { $0.value != gfid }
         }
     }
+    /// Leaves the gfid's handle alone.
+    public func removeNames(_ gfid: Gfid) {
+        state.withLock { state in
+            state.files[gfid]!.iatt.nlink = 0
+            state.names = state.names.filter { $0.value != gfid }
+        }
+    }
     public func change(_ gfid: Gfid, write bytes: [UInt8], at offset: Int) {
         state.withLock { $0.files[gfid]!.write(bytes, at: offset) }
     }

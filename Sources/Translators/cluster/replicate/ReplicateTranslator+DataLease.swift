@@ -23,12 +23,22 @@ extension ReplicateTranslator {
         _ inode: Inode, _ fd: ReplicaFd?, _ range: LockRange, marks: Bool = true,
         _ body: (LeaseEntry) async throws(FopError) -> Reply
     ) async throws(FopError) -> Reply {
-        let entry = try await enter(inode, fd, range, marks: marks)
+        let entry: LeaseEntry
+        do throws(FopError) { entry = try await enter(inode, fd, range, marks: marks) } catch {
+            throw await reason(error, inode, fd)
+        }
         let result: Result<Reply, FopError>
         do throws(FopError) { result = .success(try await body(entry)) } catch { result = .failure(error) }
         // What lost its last name on one replica after the other meanwhile has nothing left to mark.
         if let failure = await leave(entry), case .success = result { throw await isGone(inode) ? .stale : failure }
-        return try result.get()
+        do throws(FopError) { return try result.get() } catch { throw await reason(error, inode, fd) }
+    }
+
+    /// Why a change of what was found by name fails: that no copy could be told of it says little where the file has
+    /// lost its last name, on one replica after the other.
+    private func reason(_ error: FopError, _ inode: Inode, _ fd: ReplicaFd?) async -> FopError {
+        guard fd == nil, error == .io || error == .notConnected else { return error }
+        return await isGone(inode) ? .stale : error
     }
 
     private func isGone(_ inode: Inode) async -> Bool {
@@ -267,7 +277,7 @@ extension ReplicateTranslator {
         }
     }
 
-    /// Post-op and unlock; nobody is in. Answers what `leave` does.
+    /// Post-op and unlock; nobody is in. Answers what `leave` does, ESTALE where the file is gone from all that held it.
     private func close(_ inode: Inode, _ context: ReplicaInode) async -> FopError? {
         let frame = leaseFrame(context)
         let (held, unstable, synced) = context.state.withLock { ($0.lease, $0.unstableWrites, $0.syncedWrites) }
@@ -291,7 +301,9 @@ extension ReplicateTranslator {
             try await mark(fd?.target(on: replica) ?? .inode(inode), values, on: replica, in: frame)
         }
         await unlock([.range(.whole, inode, fd)], on: lease.locked(connections.losses), in: frame)
-        if owes && !answers.contains(where: { $0?.value != nil }) { failure = failure ?? .io }
+        if owes && !answers.contains(where: { $0?.value != nil }) {
+            failure = failure ?? (Outcome(answers).isGone ? .stale : .io)
+        }
         leases.closed(inode)
         let wakes = context.state.withLock { state in
             state.lease = nil
@@ -311,7 +323,8 @@ extension ReplicateTranslator {
                 return try await replicas[replica].fsync(FsyncRequest(fd: target, dataOnly: true), in: frame)
             })
         lease.failed(allBut: synced.succeeded)
-        return hadGood && !lease.hasGood(losses) ? synced.error(of: isWhole) ?? .io : nil
+        guard hadGood && !lease.hasGood(losses) else { return nil }
+        return synced.isGone ? .stale : synced.error(of: isWhole) ?? .io
     }
 }
 
@@ -328,9 +341,9 @@ extension ReplicateTranslator {
         }
     }
 
-    /// A close has failed that nobody waited for: whoever syncs next hears of it.
+    /// A close has failed that nobody waited for: whoever syncs next hears of it. Of a file that is gone nothing is lost.
     private func keep(_ failure: FopError?, of inode: Inode) {
-        if let failure { context(inode).state.withLock { $0.untoldFailure = failure } }
+        if let failure, failure != .stale { context(inode).state.withLock { $0.untoldFailure = failure } }
     }
 
     /// Closes the lease, if there is one, and answers what it owed and could not do.

@@ -38,14 +38,15 @@ extension ReplicateTranslator {
         }
     }
 
-    /// Nothing of this client is owed any more; throws what failed since it was last asked, or before.
+    /// Nothing of this client is owed any more; throws what failed since it was last asked, or before. A file that has
+    /// lost its last name is owed nothing.
     private func settled(_ inode: Inode) async throws(FopError) {
         let failure = await finishMarks(inode)
         let earlier = context(inode).state.withLock { state in
             defer { state.untoldFailure = nil }
             return state.untoldFailure
         }
-        if let failure = failure ?? earlier { throw failure }
+        if let failure = failure ?? earlier, failure != .stale { throw failure }
     }
 
     /// Every close(2): the marks of what was written are settled before the caller hears of it.

@@ -18,7 +18,15 @@ extension FuseSession {
             }
             iatt = try await top.stat(StatRequest(.fd(open.fd)), in: frame(call)).iatt
         }
+        try checkNamed(iatt, node, handle)
         replyAttributes(iatt, node, call)
+    }
+
+    /// ESTALE, upon which the kernel walks the path again, where what it found by name has none any more and nobody here
+    /// has it open. Told of 0 links it would keep the file under its name, and refuse to link it with ENOENT.
+    private func checkNamed(_ iatt: Iatt, _ node: Node, _ handle: UInt64?) throws(FopError) {
+        guard iatt.nlink == 0, !iatt.isDirectory, handle == nil, handles.first(of: node) == nil else { return }
+        throw .stale
     }
 
     /// By the open file where there is one: it is still there when the last name is gone.
@@ -52,8 +60,10 @@ extension FuseSession {
             }
             if valid.contains(.uid) || valid.contains(.gid) { node.capability.drop() }
         }
-        if let latest { return replyAttributes(latest, node, call) }
-        replyAttributes(try await top.stat(StatRequest(target), in: frame).iatt, node, call)
+        let now: Iatt
+        if let latest { now = latest } else { now = try await top.stat(StatRequest(target), in: frame).iatt }
+        if !change.isFlushOfTimes { try checkNamed(now, node, change.handle) }
+        replyAttributes(now, node, call)
     }
 
     /// With the writeback cache the kernel sends the times of a file right after its last name went, and keeps a

@@ -82,9 +82,10 @@ extension PosixBrick {
         }
         guard status.st_nlink < 2 else { return false }
         guard status.st_nlink > 0, let isMade = try linkHandle(gfid, to: object) else { throw .tryAgain }
-        if isMade, try !leads(name, in: directory(parent), to: status) {
+        // With a handle already, that was its only link: whoever took the name away has the handle still to go.
+        if try !leads(name, in: directory(parent), to: status) {
             // Nobody else would take it away.
-            try removeHandle(gfid)
+            if isMade { try removeHandle(gfid) }
             throw .tryAgain
         }
         return true

@@ -163,6 +163,53 @@ struct ReplicateNamesInFlightTests {
         await scene.stack.stop()
     }
 
+    // MARK: - A file that another client has replaced
+
+    private func truncate(_ stack: ReplicaStack, _ inode: Inode) async throws {
+        _ = try await stack.replicate.truncate(TruncateRequest(.inode(inode), size: 1), in: stack.frame)
+    }
+
+    @Test func `a change that no replica takes is ESTALE where the file is gone meanwhile, and else what it is`()
+        async throws
+    {
+        let one = try await ReplicaStack(), other = try await ReplicaStack(at: one)
+        let made = try await one.create("f")
+        try await one.close(made)
+        try await truncate(one, made.inode)
+        for replica in one.faulty { replica.fail(.truncate, with: .notConnected) }
+        await #expect(throws: FopError.notConnected) { try await truncate(one, made.inode) }
+        try await other.unlink("f")
+        await #expect(throws: FopError.stale) { try await truncate(one, made.inode) }
+        await other.stop()
+        await one.stop()
+    }
+
+    @Test func `a change of a file that is gone before what it owes can be marked is ESTALE`() async throws {
+        let stack = try await ReplicaStack()
+        let made = try await stack.create("f")
+        try await stack.close(made)
+        _ = try await stack.lookup("f")
+        stack.faulty[1].fail(.truncate, with: .stale)
+        // The first says that it begins.
+        stack.faulty[0].fail(.xattrop, with: .stale, from: 2)
+        await #expect(throws: FopError.stale) { try await truncate(stack, made.inode) }
+        await stack.stop()
+    }
+
+    @Test func `what was changed in a file that is gone is no failure of its close`() async throws {
+        let stack = try await ReplicaStack()
+        let fd = try await stack.create("f")
+        try await truncate(stack, fd.inode)
+        for replica in stack.faulty {
+            replica.fail(.fsync, with: .stale)
+            replica.fail(.xattrop, with: .stale)
+        }
+        _ = try await stack.replicate.flush(FlushRequest(fd: fd), in: stack.frame)
+        for replica in stack.faulty { replica.mend() }
+        await stack.replicate.release(fd)
+        await stack.stop()
+    }
+
     @Test func `a file that one replica cannot open is open on none`() async throws {
         let stack = try await ReplicaStack()
         let made = try await stack.create("f")

@@ -63,6 +63,20 @@ struct PosixRacesTests {
         await brick.stop()
     }
 
+    @Test func `a file that loses its name while it is looked up, and its handle after, is sought anew`() async throws {
+        let brick = try await ScratchBrick()
+        let fd = try await brick.create("f")
+        let own = try brick.posix.brick
+        let object = try own.object(named: "f", in: own.root)
+        #expect(unlink("\(brick.directory)/f") == 0)
+        #expect(throws: FopError.tryAgain) {
+            try own.mendHandle(fd.inode.gfid, object, try object.status(), parent: .root, name: "f")
+        }
+        #expect(hasHandle(brick, fd.inode.gfid), "it is taken away by who took the name")
+        await brick.posix.release(fd)
+        await brick.stop()
+    }
+
     @Test func `a directory that cannot have its name leaves no handle`() async throws {
         let brick = try await ScratchBrick()
         await brick.posix.release(try await brick.create("f"))
