@@ -355,17 +355,6 @@ import TranslatorTesting
         #expect(bench.replicas.bricks[0].indexed.isEmpty)
     }
 
-    @Test func `a file of which one replica has kept the handle and no name is gone, one that has a name is missing`()
-        async throws
-    {
-        let bench = try await HealBench(content: [Self.base, Self.base])
-        bench.replicas.accuse(bench.file, on: 1, about: 0)
-        bench.replicas.bricks[0].remove(bench.file)
-        #expect(await bench.heal().outcome == .failed(.missing(bench.file, on: ["vol-client-0"])))
-        bench.replicas.bricks[1].removeNames(bench.file)
-        #expect(await bench.heal().outcome == .gone)
-    }
-
     @Test(arguments: [true, false])
     func `what marks stand for is on disk before they go`(durable: Bool) async throws {
         let bench = try await HealBench(durable: durable, content: [Self.base, Self.base])
