@@ -41,9 +41,15 @@ extension ReplicateTranslator {
         return await isGone(inode) ? .stale : error
     }
 
+    /// No copy that was last known to be good is there any more, or has a name. The others' turn comes next.
     private func isGone(_ inode: Inode) async -> Bool {
-        let answers = await windAll(connections.up) { [self] replica throws(FopError) in
-            try await replicas[replica].lookup(LookupRequest(.inode(inode)), in: Frame(caller: .root))
+        let connections = connections
+        let good = lastKnown(inode, generation: connections.generation)?.data ?? connections.up
+        let asked = zip(connections.up, good).map { $0 && $1 }
+        let answers = await windAll(asked) { [self] replica throws(FopError) in
+            let look = LookupRequest(.inode(inode))
+            let iatt = try await replicas[replica].lookup(look, in: Frame(caller: .root)).iatt
+            if iatt.nlink == 0 && !iatt.isDirectory { throw .stale }
         }
         return Outcome(answers).isGone
     }

@@ -184,6 +184,21 @@ struct ReplicateNamesInFlightTests {
         await one.stop()
     }
 
+    @Test func `a change of a file that the good replica has lost already, and the other not yet, is ESTALE`()
+        async throws
+    {
+        let stack = try await ReplicaStack()
+        let made = try await stack.create("f")
+        try await stack.close(made)
+        #expect(await stack.passPostOpDelay())
+        stack.faulty[1].fail(.truncate, with: .io, times: 1)
+        try await truncate(stack, made.inode)
+        _ = try await stack.lookup("f")
+        for fop in [Fop.inodelk, .xattrop, .lookup] { stack.faulty[0].fail(fop, with: .stale) }
+        await #expect(throws: FopError.stale) { try await truncate(stack, made.inode) }
+        await stack.stop()
+    }
+
     @Test func `a change of a file that is gone before what it owes can be marked is ESTALE`() async throws {
         let stack = try await ReplicaStack()
         let made = try await stack.create("f")
