@@ -46,7 +46,7 @@ extension ReplicateTranslator {
         let connections = connections
         let good = lastKnown(inode, generation: connections.generation)?.data ?? connections.up
         let asked = zip(connections.up, good).map { $0 && $1 }
-        let answers = await windAll(asked) { [self] replica throws(FopError) in
+        let answers = await windAll(asked.contains(true) ? asked : connections.up) { [self] replica throws(FopError) in
             let look = LookupRequest(.inode(inode))
             let iatt = try await replicas[replica].lookup(look, in: Frame(caller: .root)).iatt
             if iatt.nlink == 0 && !iatt.isDirectory { throw .stale }
