@@ -18,8 +18,8 @@ struct HealInspector: Sendable {
     }
     enum Finding: Sendable {
         case found(FirstLook)
-        /// On no replica, or on some with its gfid's handle and no name: a brick of GlusterFS keeps the handle of a file
-        /// whose last two names go at the same time.
+        /// On no replica, or on some with its gfid's handle and no name: a brick of GlusterFS keeps the handle of a
+        /// file whose last two names go at the same time.
         case gone
         case failed(HealError)
     }

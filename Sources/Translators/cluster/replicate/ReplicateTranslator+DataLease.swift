@@ -283,7 +283,8 @@ extension ReplicateTranslator {
         }
     }
 
-    /// Post-op and unlock; nobody is in. Answers what `leave` does, ESTALE where the file is gone from all that held it.
+    /// Post-op and unlock; nobody is in. Answers what `leave` does, ESTALE where the file is gone from all that held
+    /// it.
     private func close(_ inode: Inode, _ context: ReplicaInode) async -> FopError? {
         let frame = leaseFrame(context)
         let (held, unstable, synced) = context.state.withLock { ($0.lease, $0.unstableWrites, $0.syncedWrites) }
@@ -347,7 +348,8 @@ extension ReplicateTranslator {
         }
     }
 
-    /// A close has failed that nobody waited for: whoever syncs next hears of it. Of a file that is gone nothing is lost.
+    /// A close has failed that nobody waited for: whoever syncs next hears of it. Of a file that is gone nothing is
+    /// lost.
     private func keep(_ failure: FopError?, of inode: Inode) {
         if let failure, failure != .stale { context(inode).state.withLock { $0.untoldFailure = failure } }
     }

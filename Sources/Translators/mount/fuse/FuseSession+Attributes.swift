@@ -22,8 +22,8 @@ extension FuseSession {
         replyAttributes(iatt, node, call)
     }
 
-    /// ESTALE, upon which the kernel walks the path again, where what it found by name has none any more and nobody here
-    /// has it open. Told of 0 links it would keep the file under its name, and refuse to link it with ENOENT.
+    /// ESTALE, upon which the kernel walks the path again, where what it found by name has none any more and nobody
+    /// here has it open. Told of 0 links it would keep the file under its name, and refuse to link it with ENOENT.
     private func checkNamed(_ iatt: Iatt, _ node: Node, _ handle: UInt64?) throws(FopError) {
         guard iatt.nlink == 0, !iatt.isDirectory, handle == nil, handles.first(of: node) == nil else { return }
         throw .stale
