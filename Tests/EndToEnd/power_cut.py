@@ -210,18 +210,17 @@ def settle_names(testbed, ledger):
     return len(split)
 
 
-def names_round(seed):
-    chance = random.Random(seed)
+def cut_off(begin, seconds, look):
+    """Lets the child that `begin(testbed)` answers write for `seconds`, cuts the power, and answers what `look(testbed)` says."""
     testbed = Testbed()
     bricks, child = None, 0
-    ledger = os.path.join(testbed.folder, "ledger")
     try:
         bricks = Bricks(testbed)
         bricks.mount()
         testbed.start_healer()
         testbed.start_mount()
-        child = replace_until_the_end(testbed.mount_point, seed, ledger)
-        time.sleep(chance.uniform(1, 4))
+        child = begin(testbed)
+        time.sleep(seconds)
         bricks.cut()
         testbed.kill_mount()
         testbed.kill_healer()
@@ -229,7 +228,7 @@ def names_round(seed):
         child = 0
         bricks.unmount()
         bricks.mount()
-        return settle_names(testbed, ledger)
+        return look(testbed)
     finally:
         if child:
             os.kill(child, 9)
@@ -237,36 +236,21 @@ def names_round(seed):
         testbed.stop(before_removal=bricks.unmount if bricks else None)
 
 
+def names_round(seed):
+    ledger = lambda testbed: os.path.join(testbed.folder, "ledger")
+    return cut_off(lambda testbed: replace_until_the_end(testbed.mount_point, seed, ledger(testbed)),
+                   random.Random(seed).uniform(1, 4), lambda testbed: settle_names(testbed, ledger(testbed)))
+
+
 def one_round(seed):
-    chance = random.Random(seed)
-    testbed = Testbed()
-    bricks = None
-    child = 0
-    try:
-        bricks = Bricks(testbed)
-        bricks.mount()
-        testbed.start_healer()
-        testbed.start_mount()
-        child = write_until_the_end(testbed.mount_point, seed)
-        time.sleep(chance.uniform(0.5, 3))
-        bricks.cut()
-        testbed.kill_mount()
-        testbed.kill_healer()
-        os.waitpid(child, 0)
-        child = 0
-        bricks.unmount()
-        bricks.mount()
+    def look(testbed):
         count, _, bad = differences(testbed.bricks)
         if bad:
             raise TestbedError("of %d files, these differ without a mark: %s" % (count, " ".join(bad[:5])))
         testbed.start_healer()
         wait_until("equal copies", lambda: not differences(testbed.bricks)[1], seconds=60, pause=0.5)
         return count
-    finally:
-        if child:
-            os.kill(child, 9)
-            os.waitpid(child, 0)
-        testbed.stop(before_removal=bricks.unmount if bricks else None)
+    return cut_off(lambda testbed: write_until_the_end(testbed.mount_point, seed), random.Random(seed).uniform(0.5, 3), look)
 
 
 def main():
