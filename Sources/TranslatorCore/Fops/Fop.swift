@@ -104,6 +104,9 @@ public enum XdataKey {
     /// A look-up has `trusted.gfid2path.*` of what it finds brought in line with the names that lead there: whoever
     /// made or removed one may have died between the two. Our own; other bricks pass it over.
     public static let mendPaths = "bypass.mend-paths"
+    /// In LOOKUP, STAT and OPEN, answered with a number that differs after every later change to the inode, to its xattrs
+    /// too; no answer where that cannot be promised. Our own; other bricks pass it over.
+    public static let changeStamp = "bypass.change-stamp"
     public static let inodelkDomainCount = "glusterfs.inodelk-dom-count"
     public static let inodelkCount = "glusterfs.inodelk-count"
     public static let linkCount = "link-count"

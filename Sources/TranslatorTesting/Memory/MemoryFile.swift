@@ -17,6 +17,16 @@ struct MemoryFile {
         iatt.nlink = 1
     }
 
+    /// Differs after every change: ctime moves on with content, as a brick's clock does.
+    var changeStamp: UInt64 {
+        var hasher = Hasher()
+        hasher.combine(iatt.size)
+        hasher.combine(iatt.mode)
+        hasher.combine(iatt.ctime.seconds)
+        hasher.combine(xattrs)
+        return UInt64(UInt(bitPattern: hasher.finalize()))
+    }
+
     private mutating func resize(to size: Int) {
         if size < content.count {
             content.removeLast(content.count - size)

@@ -20,6 +20,7 @@ extension MemoryStorage {
     private func answers(to asked: Xdata, _ file: MemoryFile, _ state: MemoryBrick.State) -> Xdata {
         var answers: Xdata = [:]
         for name in asked.keys { file.xattrs[name].map { answers[name] = .bytes($0) } }
+        if asked[XdataKey.changeStamp] != nil { answers[XdataKey.changeStamp] = .uint(file.changeStamp) }
         if asked[XdataKey.listXattr] != nil { for (name, value) in file.xattrs { answers[name] = .bytes(value) } }
         if let domain = asked[XdataKey.inodelkDomainCount]?.string {
             answers[XdataKey.inodelkCount] = .int(Int64(state.locks.granted(file.iatt.gfid, domain).count))
@@ -55,8 +56,9 @@ extension MemoryStorage {
     }
     public func open(_ request: OpenRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         try await step { state throws(FopError) in
-            _ = try file(state, request.fd.inode)
-            return DoneReply()
+            let file = try file(state, request.fd.inode)
+            guard request.xdata[XdataKey.changeStamp] != nil else { return DoneReply() }
+            return DoneReply(xdata: [XdataKey.changeStamp: .uint(file.changeStamp)])
         }
     }
     public func opendir(_ request: OpendirRequest, in frame: Frame) async throws(FopError) -> DoneReply {

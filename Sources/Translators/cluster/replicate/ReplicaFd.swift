@@ -109,15 +109,21 @@ extension ReplicateTranslator {
         return own.inner
     }
 
-    func ensureOpen(_ fd: ReplicaFd, on replica: Int, in frame: Frame) async throws(FopError) {
-        if fd.isOpen(on: replica) { return }
+    /// What the replica answered, if it was asked now.
+    @discardableResult
+    func ensureOpen(
+        _ fd: ReplicaFd, on replica: Int, asking xdata: Xdata = [:], in frame: Frame
+    ) async throws(FopError) -> Xdata {
+        if fd.isOpen(on: replica) { return [:] }
+        var answers: Xdata = [:]
         try await fd.ensureOpen(on: replica) { () throws(FopError) in
             if fd.inode.type == .directory {
                 _ = try await replicas[replica].opendir(OpendirRequest(fd: fd.inner), in: frame)
             } else {
-                _ = try await replicas[replica].open(OpenRequest(fd: fd.inner), in: frame)
+                answers = try await replicas[replica].open(OpenRequest(fd: fd.inner, xdata: xdata), in: frame).xdata
             }
         }
+        return answers
     }
 
     /// The open file on this replica, opened now if need be; the inode where the caller has no fd.

@@ -21,6 +21,9 @@ final class ReplicaInode: Sendable {
         var at: MonotonicTime
         /// Doubts, ever, when the replicas were asked (`ReplicateTranslator.doubts`).
         var doubts: UInt64
+        /// Of all replicas together, as they were when they were asked (`XdataKey.changeStamp`): what was found out
+        /// holds for as long as this is the same. Nil: not all of them could say.
+        var stamp: UInt64?
     }
     struct State {
         var lock = EagerLock<Waiter>()

@@ -3,7 +3,8 @@ import TranslatorCore
 
 extension ReplicateTranslator {
     public func opendir(_ request: OpendirRequest, in frame: Frame) async throws(FopError) -> DoneReply {
-        try await open(request.fd, xdata: request.xdata, in: frame)
+        _ = try await openAll(request.fd, connections, in: frame)
+        return DoneReply()
     }
 
     public func readdir(_ request: ReaddirRequest, in frame: Frame) async throws(FopError) -> ReaddirReply {

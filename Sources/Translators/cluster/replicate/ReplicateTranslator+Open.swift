@@ -1,29 +1,40 @@
 import ReplicaState
+import Synchronization
 import TranslatorCore
 
 extension ReplicateTranslator {
     /// Opens on all replicas that are up; where that fails it is tried again before the first use. O_TRUNC is a
-    /// transaction of its own.
+    /// transaction of its own. The reply has a change stamp of the whole set where nothing has changed since all were
+    /// asked whom they accuse.
     public func open(_ request: OpenRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         if standing(for: request.fd.inode) != nil { throw .io }
-        doubt(request.fd.inode)
-        let reply = try await open(request.fd, xdata: request.xdata, in: frame)
-        guard request.fd.flags.contains(.truncate) else { return reply }
+        let (connections, began, doubts) = (connections, volume.environment.time.now(), doubt(request.fd.inode))
+        let answers = try await openAll(request.fd, asking: ChangeStamps.question, connections, in: frame)
+        guard request.fd.flags.contains(.truncate) else {
+            guard let stamp = ChangeStamps.combined(answers),
+                settle(doubts, of: request.fd.inode, by: stamp, connections, at: began)
+            else { return DoneReply() }
+            return DoneReply(xdata: [XdataKey.changeStamp: .uint(stamp)])
+        }
         do throws(FopError) { _ = try await truncate(.fd(fd(request.fd)), to: 0, in: frame) } catch {
             // Nobody else closes what is open by now.
             await release(request.fd)
             throw error
         }
-        return reply
+        return DoneReply()
     }
 
-    func open(_ outer: Fd, xdata: Xdata, in frame: Frame) async throws(FopError) -> DoneReply {
+    /// What the replicas answered that it could be opened on; nil for the others. `asking` goes with each open of a
+    /// file.
+    func openAll(
+        _ outer: Fd, asking xdata: Xdata = [:], _ connections: Connections, in frame: Frame
+    ) async throws(FopError) -> [Xdata?] {
         let fd = fd(outer)
-        let (connections, settings) = (connections, settings)
+        let settings = settings
         if settings.readsNeedQuorum { try settings.quorum.check(connections.up) }
         let outcome = Outcome(
             await windAll(connections.up) { [self] replica throws(FopError) in
-                try await ensureOpen(fd, on: replica, in: frame)
+                try await ensureOpen(fd, on: replica, asking: xdata, in: frame)
             })
         // Open on some replicas only it would leave the others behind with the first write.
         let failure =
@@ -34,12 +45,27 @@ extension ReplicateTranslator {
             }
             throw failure ?? outcome.error ?? .notConnected
         }
-        return DoneReply()
+        return outcome.answers.map { $0?.value }
+    }
+
+    /// Whether what is known of the replicas is what they would say now, because nothing on them has changed since they
+    /// said it. Then it is believed as if they had.
+    private func settle(
+        _ doubts: UInt64, of inode: Inode, by stamp: UInt64, _ connections: Connections, at now: MonotonicTime
+    ) -> Bool {
+        context(inode).state.withLock { state in
+            guard let known = state.readable, known.generation == connections.generation, known.stamp == stamp else {
+                return false
+            }
+            state.readable!.doubts = max(known.doubts, doubts)
+            state.readable!.at = max(known.at, now)
+            return true
+        }
     }
 
     /// ESTALE where those that have the newest data have lost the name while this was opened, and others not yet: by
     /// such a descriptor nothing could be read.
-    private func loss(of inode: Inode, _ opened: Outcome<Void>) -> FopError? {
+    private func loss(of inode: Inode, _ opened: Outcome<Xdata>) -> FopError? {
         let isGone = opened.answers.map { [.noEntry, .stale].contains($0?.error) }
         guard isGone.contains(true), let good = lastKnown(inode, generation: connections.generation)?.data else {
             return nil

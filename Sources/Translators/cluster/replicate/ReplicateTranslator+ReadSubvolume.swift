@@ -9,7 +9,10 @@ extension ReplicateTranslator {
 
     /// What a look-up or stat asks beside the attributes.
     var readableQuestions: Xdata {
-        var xdata: Xdata = [PendingCounts.dirtyKey: .uint(12), XdataKey.inodelkDomainCount: .string(lockDomain)]
+        var xdata: Xdata = [
+            PendingCounts.dirtyKey: .uint(12), XdataKey.inodelkDomainCount: .string(lockDomain),
+            XdataKey.changeStamp: .uint(1),
+        ]
         for key in pendingKeys { xdata[key] = .uint(12) }
         return xdata
     }
@@ -33,10 +36,12 @@ extension ReplicateTranslator {
 
     /// Somebody opens the file, or has got a lock on it: what others wrote before they closed or unlocked it is to be
     /// seen, so that the replicas are asked again before anybody reads.
-    func doubt(_ inode: Inode) {
+    @discardableResult
+    func doubt(_ inode: Inode) -> UInt64 {
         let doubt = doubts.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
-        guard let context: ReplicaInode = inode.contexts.context(at: slot) else { return }
-        context.state.withLock { $0.lastDoubt = max($0.lastDoubt, doubt) }
+        let context: ReplicaInode? = inode.contexts.context(at: slot)
+        context?.state.withLock { $0.lastDoubt = max($0.lastDoubt, doubt) }
+        return doubt
     }
     var doubtCount: UInt64 { doubts.load(ordering: .sequentiallyConsistent) }
 
@@ -129,8 +134,10 @@ extension ReplicateTranslator {
             if !isComplete, let before = state.known(generation: connections.generation)?.replicas {
                 readable.restrict(to: before)
             }
+            // A lock may be gone later without a change.
+            let stamp = isComplete && !isLocked ? ChangeStamps.combined(xdata) : nil
             state.readable = .init(
-                replicas: readable, generation: connections.generation, at: now, doubts: doubts)
+                replicas: readable, generation: connections.generation, at: now, doubts: doubts, stamp: stamp)
             // A lease knows of failures that are not marked yet.
             if let lease = state.lease { state.readable?.replicas.fail(lease.taking(connections.losses), .data) }
             return state.known(generation: connections.generation)?.replicas ?? readable

@@ -7,13 +7,20 @@ import TranslatorCore
 /// else writes the volume, and there is nothing to follow.
 extension FuseSession {
     /// At an open the kernel drops a file's pages itself, but goes on to believe its size. Told that it changed, it
-    /// asks before it reads. This takes no page's lock, so that a worker may do it.
-    func refuteKernel(of fd: Fd, _ node: Node, _ queue: FuseQueue, _ frame: Frame) async {
+    /// asks before it reads. This takes no page's lock, so that a worker may do it. `stamp`: of the file at this open,
+    /// where nothing below would say anything else now than before (`XdataKey.changeStamp`).
+    func refuteKernel(
+        of fd: Fd, _ node: Node, _ stamp: XdataValue?, _ queue: FuseQueue, _ frame: Frame
+    ) async {
         // What was told longer ago, and the size after O_TRUNC, it does not believe anyway.
         guard !isWriteback, !fd.flags.contains(.truncate), node.mode.value(at: environment.time.now()) != nil else {
             return
         }
+        var seen: UInt64 = 0
+        if case .uint(let now) = stamp { seen = now }
+        guard seen == 0 || node.toldStamp.load(ordering: .relaxed) != seen else { return }
         guard let iatt = try? await top.stat(StatRequest(.fd(fd)), in: frame).iatt else { return }
+        node.toldStamp.store(seen, ordering: .relaxed)
         guard node.told.exchange(iatt.changeDigest, ordering: .relaxed) != iatt.changeDigest else { return }
         queue.notify(FuseNotification.invalidateInode(node: node.number, offset: -1))
     }

@@ -35,16 +35,16 @@ extension FuseSession {
         let frame = frame(call)
         if open.killsPrivileges { try await killPrivileges(node, .inode(node.inode), call, frame) }
         let fd = Fd(inode: node.inode, flags: openFlags(open.flags))
-        try await openFound(fd, frame)
-        await refuteKernel(of: fd, node, call.queue, frame)
+        let stamp = try await openFound(fd, frame).xdata[XdataKey.changeStamp]
+        await refuteKernel(of: fd, node, stamp, call.queue, frame)
         let reply = opened(fd, node)
         if !call.queue.reply(call.unique, reply) { await abandon(reply.fh) }
     }
 
     /// ESTALE where the file that the kernel found is no more: it then walks the path again, and opens what stands
     /// there now.
-    private func openFound(_ fd: Fd, _ frame: Frame) async throws(FopError) {
-        do throws(FopError) { _ = try await top.open(OpenRequest(fd: fd), in: frame) } catch {
+    private func openFound(_ fd: Fd, _ frame: Frame) async throws(FopError) -> DoneReply {
+        do throws(FopError) { return try await top.open(OpenRequest(fd: fd), in: frame) } catch {
             throw error == .noEntry ? .stale : error
         }
     }
@@ -104,7 +104,7 @@ extension FuseSession {
         if create.killsPrivileges {
             try await killPrivileges(Node(number: 0, inode: fd.inode), .inode(fd.inode), call, frame)
         }
-        try await openFound(fd, frame)
+        _ = try await openFound(fd, frame)
         let iatt = flags.contains(.truncate) ? try await top.stat(StatRequest(.fd(fd)), in: frame).iatt : found.iatt
         replyCreated(iatt, fd, call)
     }

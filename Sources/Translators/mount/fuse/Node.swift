@@ -15,6 +15,8 @@ final class Node: Sendable {
     let capability = Fact()
     /// A digest of the size and times that the kernel was told last.
     let told = Atomic<UInt64>(0)
+    /// The change stamp of the file when an open last looked whether that still holds.
+    let toldStamp = Atomic<UInt64>(0)
 
     init(number: UInt64, inode: Inode) { (self.number, self.inode) = (number, inode) }
 

@@ -30,6 +30,8 @@ final class PosixInode: Sendable {
     /// Whether writes have times to record in `trusted.glusterfs.mdata`, so that those of files without one, all that
     /// we make, pay nothing. Read at open, set when mdata is made through this translator.
     let hasMdata = Atomic<Bool>(false)
+    /// The change stamp under which the file had no mdata: under the same one nobody need look. 0: not known.
+    let stampWithoutMdata = Atomic<UInt64>(0)
 }
 
 /// An open directory's stream: one reader at a time.

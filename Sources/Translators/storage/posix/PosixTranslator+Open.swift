@@ -13,23 +13,28 @@ extension PosixTranslator {
         do throws(FopError) {
             let file = try openFile(fd.inode, fd.flags)
             if fd.flags.contains(.truncate), !settings.isVisiting { try file.touch(.content, at: frame.time) }
-            try hang(file, on: fd, opening)
+            let stamp = request.xdata[XdataKey.changeStamp] == nil ? nil : ChangeStamp.of(try file.status())
+            try hang(file, on: fd, opening, stamp)
+            return DoneReply(xdata: stamp.map { [XdataKey.changeStamp: .uint($0)] } ?? [:])
         } catch {
             closed(gfid)
             throw error
         }
-        return DoneReply()
     }
 
     /// Hangs an open file on its fd, with the second descriptor that O_DIRECT needs. The caller counted it as open, and
-    /// asked before it was which `opening` of the directory serves.
-    func hang(_ file: BrickObject, on fd: Fd, _ opening: UInt64) throws(FopError) {
+    /// asked before it was which `opening` of the directory serves. `stamp`: of the file just before, if it has one.
+    func hang(_ file: BrickObject, on fd: Fd, _ opening: UInt64, _ stamp: UInt64? = nil) throws(FopError) {
         let context = fd.inode.contexts.findOrSet(at: slot) { PosixInode() }
         if settings.isVisiting {
             // Its handle is changed by others; what it led to must say who it is.
             guard try brick.gfid(of: file) == fd.inode.gfid else { throw .stale }
-        } else if try file.mdata() != nil {
-            context.hasMdata.store(true, ordering: .relaxed)
+        } else if stamp == nil || context.stampWithoutMdata.load(ordering: .relaxed) != stamp {
+            if try file.mdata() != nil {
+                context.hasMdata.store(true, ordering: .relaxed)
+            } else if let stamp {
+                context.stampWithoutMdata.store(stamp, ordering: .relaxed)
+            }
         }
         let direct = openDirect(file, fd.flags)
         fd.contexts.set(PosixFd(file: file, direct: direct, inode: context, opening: opening), at: slot)

@@ -14,7 +14,8 @@ extension PosixTranslator {
             || name == PosixBrick.intentKey
     }
 
-    /// What LOOKUP, STAT and READDIRP answer in xdata. Nothing is asked on most paths, and costs nothing.
+    /// What LOOKUP, STAT and READDIRP answer in xdata. Nothing is asked on most paths, and costs nothing. `status` was
+    /// read before.
     func answers(to request: Xdata, of object: BrickObject, _ gfid: Gfid, _ status: stat) throws(FopError) -> Xdata {
         var answers: Xdata = [:]
         for (key, value) in request {
@@ -33,6 +34,7 @@ extension PosixTranslator {
                 }
             case XdataKey.openFdCount, PosixXdataKey.openActiveFdCount:
                 answers[key] = .uint(UInt64(openFiles.count(of: gfid)))
+            case XdataKey.changeStamp: answers[key] = ChangeStamp.of(status).map { .uint($0) }
             default: break
             }
         }

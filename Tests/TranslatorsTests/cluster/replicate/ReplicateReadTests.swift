@@ -231,4 +231,40 @@ struct ReplicateReadTests {
         #expect(stack.isClean("f"))
         await stack.stop()
     }
+
+    /// Until the replicas can say that nothing has changed: a change just before would look the same.
+    private func settled(_ stack: ReplicaStack, _ inode: Inode) async throws -> Bool {
+        try await eventually {
+            _ = try await stack.lookup("f")
+            let fd = Fd(inode: inode, flags: [])
+            let reply = try await stack.replicate.open(OpenRequest(fd: fd), in: stack.frame)
+            await stack.replicate.release(fd)
+            return reply.xdata[XdataKey.changeStamp] != nil
+        }
+    }
+
+    @Test func `who opens a file that nobody has changed asks no replica what it holds against others`() async throws {
+        let (stack, fd) = try await scene()
+        #expect(try await settled(stack, fd.inode))
+        stack.clearRecords()
+        let again = try await stack.open(fd.inode, [])
+        #expect(try await stack.read(again) == "copy 0")
+        #expect(stack.fops(0) == [.open, .readv] && stack.fops(1) == [.open])
+        await stack.replicate.release(again)
+        await stack.stop()
+    }
+
+    @Test(arguments: [0, 1]) func `who opens a file whose mark has changed on a replica asks them all`(
+        changed: Int
+    ) async throws {
+        let (stack, fd) = try await scene()
+        #expect(try await settled(stack, fd.inode))
+        stack.accuse(changed, 1 - changed, PendingCounts(data: 1), "f")
+        let again = Fd(inode: fd.inode, flags: [])
+        let reply = try await stack.replicate.open(OpenRequest(fd: again), in: stack.frame)
+        #expect(reply.xdata[XdataKey.changeStamp] == nil)
+        #expect(try await stack.read(again) == "copy \(changed)")
+        await stack.replicate.release(again)
+        await stack.stop()
+    }
 }
