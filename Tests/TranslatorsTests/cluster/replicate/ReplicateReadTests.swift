@@ -254,12 +254,21 @@ struct ReplicateReadTests {
         await stack.stop()
     }
 
-    @Test(arguments: [0, 1]) func `who opens a file whose mark has changed on a replica asks them all`(
-        changed: Int
+    @Test(arguments: [0, 1], [true, false])
+    func `who opens a file whose mark has changed on a replica asks them all, long after it and at once`(
+        changed: Int, isSettled: Bool
     ) async throws {
         let (stack, fd) = try await scene()
         #expect(try await settled(stack, fd.inode))
         stack.accuse(changed, 1 - changed, PendingCounts(data: 1), "f")
+        if isSettled {
+            let question = LookupRequest(.inode(fd.inode), xdata: [XdataKey.changeStamp: .uint(1)])
+            #expect(
+                try await eventually {
+                    try await stack.recording[changed].lookup(question, in: stack.frame)
+                        .xdata[XdataKey.changeStamp] != nil
+                })
+        }
         let again = Fd(inode: fd.inode, flags: [])
         let reply = try await stack.replicate.open(OpenRequest(fd: again), in: stack.frame)
         #expect(reply.xdata[XdataKey.changeStamp] == nil)
