@@ -81,17 +81,21 @@ public enum NameIntent {
 
 /// The first slot of a names journal, in the room of an intent.
 ///
-///     0 magic "BYPASSN1" 8 · 8 slots in the file, this one included 4 · 12 zero 4
-///     16 volume id 16 · 32 boot id 16 · 48 XXH3 of all bytes before it 8
+///     0 magic "BYPASSN2" 8 · 8 slots in the file, this one included 4 · 12 zero 4
+///     16 volume id 16 · 32 boot id 16 · 48 superblock 8 · 56 mount 8 (`FileSystemInstance`)
+///     64 XXH3 of all bytes before it 8
 public struct NamesJournalHeader: Equatable, Sendable {
-    static let magic: UInt64 = 0x4259_5041_5353_4E31
-    public static let encodedBytes = 56
+    static let magic: UInt64 = 0x4259_5041_5353_4E32
+    public static let encodedBytes = 72
     public static let slotsMax = 1 << 16
 
     public var volume: Gfid, boot: Gfid
+    public var instance: FileSystemInstance
     public var slots: Int
 
-    public init(volume: Gfid, boot: Gfid, slots: Int) { (self.volume, self.boot, self.slots) = (volume, boot, slots) }
+    public init(volume: Gfid, boot: Gfid, instance: FileSystemInstance, slots: Int) {
+        (self.volume, self.boot, self.instance, self.slots) = (volume, boot, instance, slots)
+    }
 
     public var encoded: [UInt8] {
         var bytes = ByteWriter(capacity: Self.encodedBytes)
@@ -100,6 +104,8 @@ public struct NamesJournalHeader: Equatable, Sendable {
         bytes.uint32(0)
         bytes.gfid(volume)
         bytes.gfid(boot)
+        bytes.uint64(instance.superblock)
+        bytes.uint64(instance.mount)
         bytes.uint64(bytes.bytes.withUnsafeBytes { Checksums.xxh3($0) })
         return bytes.bytes
     }
@@ -116,10 +122,11 @@ public struct NamesJournalHeader: Equatable, Sendable {
             let slots = Int(try reader.uint32())
             try reader.skip(4)
             let volume = try reader.gfid(), boot = try reader.gfid()
+            let instance = FileSystemInstance(superblock: try reader.uint64(), mount: try reader.uint64())
             guard try reader.uint64() == checksum, 1...Self.slotsMax ~= slots else {
                 throw CodecError("the header of a names journal is damaged")
             }
-            return NamesJournalHeader(volume: volume, boot: boot, slots: slots)
+            return NamesJournalHeader(volume: volume, boot: boot, instance: instance, slots: slots)
         }
     }
 }

@@ -12,7 +12,8 @@ public struct LeftNames: Sendable {
     public struct Journal: Equatable, Sendable {
         public let mount: Gfid
         public let changes: [NameChange]
-        /// Whether it is of this boot: after another one what a brick has is older than what was said, or newer.
+        /// Whether the file system that it is in lives on since it was kept: after its end, with the machine or without
+        /// it, what the brick has is older than what was said, or newer, and what was said is of any age.
         public let isBelieved: Bool
     }
 
@@ -54,7 +55,9 @@ public struct LeftNames: Sendable {
                 return NameIntent.read(UnsafeRawBufferPointer(rebasing: all[slot * size..<(slot + 1) * size]))
             }
         }
-        return Journal(mount: mount, changes: changes, isBelieved: header.boot == boot)
+        // Asked after it was read: an instance never comes back, so it was this one all the while.
+        let isSame = header.instance.compared(with: FileSystemInstance(at: brick)) == .same
+        return Journal(mount: mount, changes: changes, isBelieved: header.boot == boot && isSame)
     }
 
     /// All of it is settled.

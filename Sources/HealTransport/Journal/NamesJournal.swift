@@ -45,7 +45,8 @@ public final class NamesJournal: @unchecked Sendable {
             throw error
         }
         free = Mutex(Array((1...Self.intentsMax).reversed()))
-        let header = NamesJournalHeader(volume: volume, boot: boot, slots: 1 + Self.intentsMax)
+        let instance = FileSystemInstance(of: descriptor)
+        let header = NamesJournalHeader(volume: volume, boot: boot, instance: instance, slots: 1 + Self.intentsMax)
         base.copyMemory(from: header.encoded, byteCount: NamesJournalHeader.encodedBytes)
         guard rename(newPath, path) == 0 else {
             let error = JournalError.system("cannot create the names journal", path)

@@ -43,7 +43,8 @@ import TranslatorCore
     }
 
     @Test func `the header of a names journal is read as it was stored, and not when damaged`() throws {
-        let header = NamesJournalHeader(volume: .random(), boot: .random(), slots: 257)
+        let header = NamesJournalHeader(
+            volume: .random(), boot: .random(), instance: FileSystemInstance(superblock: 3, mount: 1 << 40), slots: 257)
         #expect(try NamesJournalHeader(decoding: header.encoded) == header)
         var damaged = header.encoded
         damaged[20] ^= 1

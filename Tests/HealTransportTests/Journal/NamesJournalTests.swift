@@ -56,6 +56,27 @@ struct NamesJournalTests {
         #expect(try scene.left(boot: .random()).map(\.isBelieved) == [false], "another boot's")
     }
 
+    @Test func `what was said before the file system of the journal died is not believed, in the same boot either`()
+        throws
+    {
+        let scene = try Scene()
+        var journal: NamesJournal? = try scene.journal()
+        #expect(journal!.begin(NameChange(.unlink, .init(.root, "f"))) != nil)
+        journal = nil
+        // The header as a mount would have written it that saw another instance: byte layout in `NamesJournalHeader`.
+        let path = "\(scene.brick)/.glusterfs/bypass/names/\(scene.mount)"
+        let file = cposix_open(path, O_RDWR, 0)
+        var bytes = [UInt8](repeating: 0, count: NamesJournalHeader.encodedBytes)
+        #expect(pread(file, &bytes, bytes.count, 0) == bytes.count)
+        var header = try NamesJournalHeader(decoding: bytes)
+        header.instance = FileSystemInstance(
+            superblock: header.instance.superblock &+ 1, mount: header.instance.mount &+ 1)
+        #expect(pwrite(file, header.encoded, bytes.count, 0) == bytes.count)
+        close(file)
+        let left = try scene.left()
+        #expect(left.map(\.changes.count) == [1] && left.map(\.isBelieved) == [false])
+    }
+
     @Test func `a mount that ends in peace leaves nothing`() throws {
         let scene = try Scene()
         let journal = try scene.journal()
