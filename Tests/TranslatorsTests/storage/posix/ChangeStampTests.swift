@@ -12,7 +12,8 @@ import Testing
         let nanoseconds = now.tv_sec * 1_000_000_000 + now.tv_nsec - ageMilliseconds * 1_000_000
         var status = stat()
         status.st_ino = inode
-        status.st_ctim = timespec(tv_sec: nanoseconds / 1_000_000_000, tv_nsec: fractions ?? nanoseconds % 1_000_000_000)
+        status.st_ctim = timespec(
+            tv_sec: nanoseconds / 1_000_000_000, tv_nsec: fractions ?? nanoseconds % 1_000_000_000)
         return status
     }
 
