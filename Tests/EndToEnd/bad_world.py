@@ -42,6 +42,14 @@ class World:
             self.testbed.start_healer()
         self.testbed.start_mount()
 
+    def volfile_text(self):
+        with open(self.testbed.volfile) as file:
+            return file.read()
+
+    def change_volfile(self, text):
+        with open(self.testbed.volfile, "w") as file:
+            file.write(text)
+
     def fill(self, brick):
         """Takes all the space of a brick's file system, as somebody else's files would. Answers how to give it back."""
         filler = os.path.join(self.testbed.bricks[brick], ".glusterfs", "filler")
@@ -300,17 +308,14 @@ def an_index_that_cannot_be_read(release):
 def a_graph_without_an_index(release):
     world = World(release)
     yield world
-    with open(world.testbed.volfile) as file:
-        text = file.read()
+    text = world.volfile_text()
     cut = text.index("volume demo-locks-1")
     without = text[:cut] + text[cut:].replace("demo-locks-1", "demo-client-1", 1).replace(
         "volume demo-client-1\n    type features/index\n    subvolumes demo-locks-1\nend-volume", "", 1)
-    with open(world.testbed.volfile, "w") as file:
-        file.write(without)
+    world.change_volfile(without)
     world.testbed.start_healer()
     expect_unknown(world, world.testbed.bricks[1])
-    with open(world.testbed.volfile, "w") as file:
-        file.write(text)
+    world.change_volfile(text)
     world.testbed.kill_healer()
     world.start()
     world.healed_and_equal()
@@ -321,15 +326,12 @@ def a_volume_that_became_one_it_cannot_serve(release):
     yield world
     world.start()
     world.healed_and_equal()
-    with open(world.testbed.volfile) as file:
-        text = file.read()
+    text = world.volfile_text()
     for change in (lambda: text.replace("cluster/replicate", "cluster/unheard-of"), lambda: text.replace("demo-", "other-")):
-        with open(world.testbed.volfile, "w") as file:
-            file.write(change())
+        world.change_volfile(change())
         world.testbed.healer_process.send_signal(signal.SIGHUP)
         expect_unknown(world, world.testbed.volfile)
-        with open(world.testbed.volfile, "w") as file:
-            file.write(text)
+        world.change_volfile(text)
         world.testbed.healer_process.send_signal(signal.SIGHUP)
         world.healed_and_equal()
 
@@ -346,10 +348,8 @@ def a_volume_whose_parts_were_renamed(release):
     world.testbed.mount_process.wait()
     marks = world.testbed.pending()
     expect(marks, "nothing is pending")
-    with open(world.testbed.volfile) as file:
-        text = file.read()
-    with open(world.testbed.volfile, "w") as file:
-        file.write(text.replace("demo-", "new-"))
+    text = world.volfile_text()
+    world.change_volfile(text.replace("demo-", "new-"))
     world.testbed.start_healer()
     wait_until("the old mark to be told", lambda: world.testbed.status()["volumes"][0]["state"] == "failed", 20, 0.1)
     told = world.testbed.healctl("status").stdout
@@ -358,8 +358,7 @@ def a_volume_whose_parts_were_renamed(release):
     expect(world.testbed.healctl("wait", "--until", "clean", "--timeout", "1s").returncode == 124, "the volume is called clean")
     expect(world.testbed.pending() == marks, "marks were changed: %s" % world.testbed.pending())
     world.testbed.kill_healer()
-    with open(world.testbed.volfile, "w") as file:
-        file.write(text)
+    world.change_volfile(text)
     world.start()
     world.healed_and_equal()
 

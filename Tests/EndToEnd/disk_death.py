@@ -9,9 +9,7 @@ data are on the disk and the end of the mapped journal is not.
 `--rounds 200` is the long form.
 """
 import argparse
-import array
 import ctypes
-import fcntl
 import os
 import random
 import subprocess
@@ -21,7 +19,6 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from kill_under_load import FILE_BYTES, Writer  # noqa: E402
-from power_cut import NO_LOG_FLUSH, SHUTDOWN  # noqa: E402
 from testbed import LoopFileSystem, Testbed, TestbedError, wait_until  # noqa: E402
 
 FILES = 4
@@ -33,14 +30,6 @@ def sync_file_system(folder):
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         ctypes.CDLL(None).syncfs(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def shut_down(folder):
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.ioctl(descriptor, SHUTDOWN, array.array("I", [NO_LOG_FLUSH]))
     finally:
         os.close(descriptor)
 
@@ -79,7 +68,7 @@ class Scene:
                 sync_file_system(self.testbed.bricks[victim])
             time.sleep(self.chance.choice([0, 0.02, 0.1, 0.3]))
         for victim in victims:
-            shut_down(self.testbed.bricks[victim])
+            self.systems[victim].shut_down()
         self.testbed.kill_mount()
         if self.testbed.healer_process.poll() is None:
             self.testbed.kill_healer()

@@ -14,8 +14,6 @@ The boot is the same all the while, so a healer that starts then finds journals 
 must not believe them: what it makes of the marked files is equal copies.
 """
 import argparse
-import array
-import fcntl
 import os
 import random
 import subprocess
@@ -25,8 +23,6 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from testbed import LoopFileSystem, Testbed, TestbedError, wait_until  # noqa: E402
 
-SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
-NO_LOG_FLUSH = 2
 PENDING = "trusted.afr."
 
 
@@ -48,11 +44,7 @@ class Bricks:
 
     def cut(self):
         for system in self.systems:
-            descriptor = os.open(system.folder, os.O_RDONLY)
-            try:
-                fcntl.ioctl(descriptor, SHUTDOWN, array.array("I", [NO_LOG_FLUSH]))
-            finally:
-                os.close(descriptor)
+            system.shut_down()
 
 
 def copies(brick):
