@@ -39,6 +39,15 @@ import Testing
             """)
     }
 
+    @Test func `what it is about happens: epochs are opened, rolled, and healed by ranges`() {
+        let worlds = (1...4).map { World(seed: $0) }
+        worlds.forEach { $0.run() }
+        let rangeHeals = worlds.map(\.history).joined().count { $0.contains("heal ends: range to") }
+        #expect(worlds.reduce(0) { $0 + $1.bypassed.epochs } > 10)
+        #expect(worlds.reduce(0) { $0 + $1.bypassed.rolls } > 15)
+        #expect(rangeHeals > 8)
+    }
+
     @Test func `the same seed is the same run`() {
         let (first, second) = (World(seed: 7), World(seed: 7))
         first.run()

@@ -3,7 +3,8 @@ import HealProtocol
 import ReplicaState
 import TranslatorCore
 import TranslatorTesting
-import Translators
+
+@testable import Translators
 
 /// One run of the whole heal protocol (DESIGN §3) on one file: bricks in memory; a mount that bypasses, and dies and
 /// comes back; an ordinary client; healers; journals and records; and what goes wrong. A seed decides all of it.
@@ -17,7 +18,8 @@ final class World: @unchecked Sendable {
     let traces: Bool
 
     var oracle = SlottedFile()
-    var writer: SimulatedMount?
+    var writer: SimulatedMount? { didSet { if let writer { writers.append(writer) } } }
+    private(set) var writers: [SimulatedMount] = []
     var client: SimulatedMount?
     var healers: [SimulatedHealer] = []
     var journals: [SimulatedJournal] = []
@@ -163,6 +165,11 @@ final class World: @unchecked Sendable {
     var isHealed: Bool {
         !replicas.isDataPending(file) && replicas.haveEqualContent(file)
             && replicas.bricks.allSatisfy { $0.indexed.isEmpty && $0.dirtyIndexed.isEmpty }
+    }
+    /// What all writers so far did on their targets alone.
+    var bypassed: (epochs: UInt64, rolls: UInt64) {
+        let counters = writers.map { $0.bypass!.counters }
+        return (counters.reduce(0) { $0 + $1.epochsOpened.value }, counters.reduce(0) { $0 + $1.rolls.value })
     }
     /// For whoever has to understand a failing seed.
     var marks: String {

@@ -3,7 +3,7 @@ import Synchronization
 import TranslatorCore
 
 /// Marks of mounts that are gone, on the replicas' roots: taken off when nothing is left to heal (heal-protocol.md §3.1
-/// step 8).
+/// step 9).
 extension HealPipeline {
     /// Does so once; answers how many mounts' marks went. A mount that lives holds its lock.
     @discardableResult

@@ -39,7 +39,9 @@ public final class MemoryBrick: Sendable {
         self.pause = pause
         state.withLock { state in
             if losesPower { state.disk = MemoryDisk() }
-            state.files[.root] = MemoryFile(gfid: .root, type: .directory)
+            let root = MemoryFile(gfid: .root, type: .directory)
+            state.files[.root] = root
+            state.disk?.synced(.root, root)
             for index in [xattropIndexGfid, dirtyIndexGfid] {
                 state.files[index] = MemoryFile(gfid: index, type: .directory)
             }

@@ -15,9 +15,12 @@ struct MemoryDisk: Sendable {
     func mayLeave(of gfid: Gfid, _ isSo: (Xattrs) -> Bool) -> Bool {
         guard var file = synced[gfid] else { return false }
         for change in since[gfid] ?? [] {
-            guard case .xattrs = change else { continue }
-            if isSo(file.xattrs) { return true }
-            file.apply(change)
+            switch change {
+            case .write, .truncate, .zero: continue
+            case .xattrs, .xattrsRemoved:
+                if isSo(file.xattrs) { return true }
+                file.apply(change)
+            }
         }
         return isSo(file.xattrs)
     }
@@ -40,7 +43,7 @@ struct MemoryDisk: Sendable {
                 if isWritten && offset < file.content.count {
                     file.write(Array(bytes.prefix(file.content.count - offset)), at: offset)
                 }
-            case .truncate, .zero, .xattrs: if isOrdered { file.apply(change) }
+            case .truncate, .zero, .xattrs, .xattrsRemoved: if isOrdered { file.apply(change) }
             }
         }
         return file
@@ -60,7 +63,7 @@ extension MemoryBrick {
             precondition(state.locks.isEmpty, "connections hold locks of a machine that is gone")
             state.boot += 1
             state.changeCount += 1
-            for gfid in state.files.keys.sorted() where gfid != .root {
+            for gfid in state.files.keys.sorted() {
                 guard let left = disk.left(of: gfid, using: &random) else { continue }
                 state.files[gfid] = left
                 state.disk!.synced(gfid, left)

@@ -98,6 +98,7 @@ enum MemoryChange: Sendable {
     case zero(offset: Int, count: Int, keepsSize: Bool)
     /// These have the given values now.
     case xattrs(Xattrs)
+    case xattrsRemoved([String])
 }
 
 extension MemoryFile {
@@ -107,6 +108,7 @@ extension MemoryFile {
         case .truncate(let size): truncate(to: size)
         case .zero(let offset, let count, let keepsSize): zero(offset, count, keepsSize: keepsSize)
         case .xattrs(let values): xattrs.merge(values) { _, new in new }
+        case .xattrsRemoved(let names): for name in names { xattrs[name] = nil }
         }
     }
 }

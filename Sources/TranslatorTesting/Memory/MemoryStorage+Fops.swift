@@ -64,6 +64,10 @@ extension MemoryStorage {
     public func opendir(_ request: OpendirRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         try await open(OpenRequest(fd: request.fd), in: frame)
     }
+    public func fsyncdir(_ request: FsyncdirRequest, in frame: Frame) async throws(FopError) -> DoneReply {
+        _ = try await fsync(FsyncRequest(fd: request.fd, dataOnly: request.dataOnly), in: frame)
+        return DoneReply()
+    }
     public func release(_ fd: Fd) async {}
     public func releasedir(_ fd: Fd) async {}
     public func forget(_ inode: Inode) {}
@@ -159,15 +163,16 @@ extension MemoryStorage {
 
     public func setxattr(_ request: SetxattrRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         try await step { state throws(FopError) in
-            guard state.files[request.target.inode.gfid] != nil else { throw .stale }
-            state.files[request.target.inode.gfid]!.xattrs.merge(request.xattrs) { _, new in new }
+            try state.apply(.xattrs(request.xattrs), to: request.target.inode.gfid)
             return DoneReply()
         }
     }
     public func removexattr(_ request: RemovexattrRequest, in frame: Frame) async throws(FopError) -> DoneReply {
         try await step { state throws(FopError) in
-            guard state.files[request.target.inode.gfid] != nil else { throw .stale }
-            for name in request.names { state.files[request.target.inode.gfid]!.xattrs[name] = nil }
+            let gfid = request.target.inode.gfid
+            let there = try file(state, request.target.inode).xattrs
+            guard request.names.allSatisfy({ there[$0] != nil }) else { throw .noData }
+            try state.apply(.xattrsRemoved(request.names), to: gfid)
             return DoneReply()
         }
     }
