@@ -12,9 +12,9 @@ Run it: python3 names_settling.py             must print 'holds'
         python3 names_settling.py --break X   without rule X: must print a counterexample
 """
 import argparse
-import sys
-from collections import deque
 from typing import NamedTuple, Optional
+
+from exploration import report
 
 RULES = {
     "intent": "a change is said before the first brick does it, and until all have",
@@ -152,26 +152,7 @@ def main():
     parser.add_argument("--break", dest="broken", choices=RULES, help="take a rule out")
     broken = parser.parse_args().broken
     rules = set(RULES) - {broken}
-    start = World()
-    came_from, queue = {start: None}, deque([start])
-    while queue:
-        world = queue.popleft()
-        for what, then in steps(world, rules):
-            if then in came_from:
-                continue
-            came_from[then] = (world, what)
-            why = fault(then)
-            if why:
-                print("violated: %s" % why)
-                trail = []
-                while came_from[then]:
-                    before, what = came_from[then]
-                    trail.append("%-50s %s" % (what, then.bricks))
-                    then = before
-                print("\n".join(reversed(trail)))
-                sys.exit(1)
-            queue.append(then)
-    print("holds: %d states" % len(came_from))
+    report(World(), lambda w: steps(w, rules), fault)
 
 
 if __name__ == "__main__":

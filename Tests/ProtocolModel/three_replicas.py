@@ -11,9 +11,9 @@ Run it: python3 three_replicas.py            must print 'holds'
         python3 three_replicas.py --break X  with rule X taken out: must print a counterexample
 """
 import argparse
-import sys
-from collections import deque
 from typing import NamedTuple
+
+from exploration import report
 
 UNIT = 100
 ALL = range(3)
@@ -110,26 +110,6 @@ def violated(w):
     return None
 
 
-def explore(start, broken):
-    parent = {start: (None, None)}
-    queue = deque([start])
-    while queue:
-        w = queue.popleft()
-        why = violated(w)
-        if why:
-            path = []
-            while w is not None:
-                w, label = parent[w]
-                if label:
-                    path.append(label)
-            return why, path[::-1], len(parent)
-        for label, n in moves(w, broken):
-            if n not in parent:
-                parent[n] = (w, label)
-                queue.append(n)
-    return None, [], len(parent)
-
-
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                  epilog="rules: " + "; ".join("%s: %s" % r for r in RULES.items()))
@@ -139,14 +119,9 @@ def main():
     ap.add_argument("--outages", type=int, default=3)
     ap.add_argument("--failures", type=int, default=1, help="of sinks in a heal")
     args = ap.parse_args()
-    why, path, states = explore(World(bypass_left=args.writes, ordinary_left=args.ordinary_writes,
-                                      outages_left=args.outages, failures_left=args.failures), set(args.broken))
-    if why:
-        print("violated: %s (%d states)" % (why, states))
-        for i, step in enumerate(path, 1):
-            print("%3d. %s" % (i, step))
-        sys.exit(1)
-    print("holds (%d states)" % states)
+    broken = set(args.broken)
+    report(World(bypass_left=args.writes, ordinary_left=args.ordinary_writes, outages_left=args.outages,
+                 failures_left=args.failures), lambda w: moves(w, broken), violated)
 
 
 if __name__ == "__main__":
