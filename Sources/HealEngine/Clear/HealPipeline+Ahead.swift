@@ -9,6 +9,7 @@ extension HealPipeline {
     @discardableResult
     public func clearAhead() async -> Int {
         guard replicas.watch.allAreUp else { return 0 }
+        let losses = replicas.watch.states.map(\.losses)
         let root = replicas.environment.inodes.inode(.root, type: .directory)
         var gone: [(mount: Gfid, lock: HealLock)] = []
         for mount in await mountsAhead(root) {
@@ -25,7 +26,9 @@ extension HealPipeline {
         let isHealed = await look() && hasHealedAll
         var count = 0
         for (mount, lock) in gone {
-            if isHealed, await takeOff(mount, root) { count += 1 }
+            // A lost connection has taken our lock along, and a mount that lost its own may be back and have marked anew.
+            let holdsLock = replicas.watch.states.map(\.losses) == losses
+            if isHealed, holdsLock, await takeOff(mount, root) { count += 1 }
             await lock.release(of: replicas)
         }
         return count

@@ -1,4 +1,5 @@
 import ReplicaState
+import Synchronization
 import Testing
 import TranslatorCore
 import TranslatorTesting
@@ -60,5 +61,46 @@ struct AheadClearingTests {
         bench.pipeline.stop()
         await running.value
         await bench.graph.stop()
+    }
+}
+
+/// The same on bricks in memory, where a test chooses the moment.
+@Suite struct AheadClearingRaceTests {
+    @Test func `a connection that was lost took the mount's lock with it, and marks stay`() async throws {
+        // Goal: a mount that locked and marked anew keeps its mark. Method: lose both connections while the healer
+        // looks what is left to heal.
+        let bench = try await HealBench()
+        let mark = AheadMark(mount: .random(), since: 1, target: "vol-client-0")
+        for brick in bench.replicas.bricks { brick.setXattr(.root, mark.key, mark.value) }
+        let running = HealPipelineTests.Running(bench)
+        let gate = bench.client.faulty(0).hold(.readdir)
+        let clearing = Clearing(bench)
+        #expect(await running.passes { gate.heldCount > 0 && clearing.holdsLocks })
+        for storage in bench.client.storages {
+            storage.cut()
+            storage.reconnect()
+        }
+        gate.open()
+        #expect(await running.passes { clearing.count != nil })
+        #expect(clearing.count == 0)
+        #expect(bench.replicas.bricks.allSatisfy { $0.xattr(.root, mark.key) == mark.value })
+        let again = Clearing(bench)
+        #expect(await running.passes { again.count == 1 }, "the next time")
+        await running.end()
+    }
+
+    /// One `clearAhead`, and what it answered.
+    private final class Clearing: Sendable {
+        private let answer = Mutex<Int?>(nil)
+        private let bench: HealBench
+        init(_ bench: HealBench) {
+            self.bench = bench
+            Task { [self] in
+                let count = await bench.pipeline.clearAhead()
+                answer.withLock { $0 = count }
+            }
+        }
+        var count: Int? { answer.withLock { $0 } }
+        var holdsLocks: Bool { bench.replicas.bricks.allSatisfy { !$0.isUnlocked } }
     }
 }

@@ -56,7 +56,7 @@ struct AheadState {
         return true
     }
 
-    /// Whom to wake. `isWithdrawn`: the marks are gone, the locks too.
+    /// Whom to wake. `isWithdrawn`: the locks are gone, and the marks too as far as they came off.
     mutating func ended(isWithdrawn: Bool = false) -> [CheckedContinuation<Void, Never>] {
         isWorking = false
         if isWithdrawn { locks = locks.map { _ in nil } }

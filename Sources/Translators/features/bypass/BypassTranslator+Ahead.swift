@@ -83,8 +83,9 @@ extension BypassTranslator {
     func withdrawAhead() async {
         if !hasAnythingAhead, ahead.withLock({ $0.beginWithdrawal(up: replicaSet.up) }) {
             // An epoch that was opened before the marks were taken hold of is seen now.
-            let isWithdrawn = hasAnythingAhead ? false : await takeAheadBack()
-            endAhead(isWithdrawn: isWithdrawn)
+            let isStillClean = !hasAnythingAhead
+            if isStillClean { await takeAheadBack() }
+            endAhead(isWithdrawn: isStillClean)
         }
         if ahead.withLock({ $0.isAnnounced }) { alarm.set(aheadKeeper, at: now + Self.aheadIdle) }
     }
@@ -95,19 +96,16 @@ extension BypassTranslator {
         return active.all.contains { $0.guarded.withLock { $0.hasUnhealed || $0.state.hasEpoch } }
     }
 
-    /// The mark first: while it stands, its lock says that somebody looks after it.
-    private func takeAheadBack() async -> Bool {
+    /// The mark first: while it stands, its lock says that somebody looks after it. Where one does not come off, none
+    /// counts as set any more, so that all are told anew before the next epoch; what stays is the healer's to take off.
+    private func takeAheadBack() async {
         let held = ahead.withLock { $0.locks }
         let key = AheadMark.key(of: mountID)
-        let answers = await onReplicas(held.map { $0 != nil }) { replica throws(FopError) in
-            do throws(FopError) {
-                let request = RemovexattrRequest(self.root, names: [key])
-                _ = try await self.replicaSet.replicas[replica].removexattr(request, in: self.ownFrame())
-            } catch { if error != .noData { throw error } }
+        _ = await onReplicas(held.map { $0 != nil }) { replica throws(FopError) in
+            let request = RemovexattrRequest(self.root, names: [key])
+            _ = try await self.replicaSet.replicas[replica].removexattr(request, in: self.ownFrame())
         }
-        guard answers.allSatisfy({ if case .failure = $0 { false } else { true } }) else { return false }
         for lock in held.compactMap(\.self) { await unlock(lock, root) }
-        return true
     }
 
     /// At the end of the mount: what stays marked the healer takes off, once it has healed it.

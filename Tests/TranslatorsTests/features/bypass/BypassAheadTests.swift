@@ -82,6 +82,27 @@ struct BypassAheadTests {
         await stack.stop()
     }
 
+    @Test func `marks that came off one replica only are set anew before the next epoch`() async throws {
+        let stack = try await BypassStack()
+        let fd = try await stack.create("f")
+        try await stack.write("data", to: fd)
+        try await stack.close(fd)
+        stack.heal("f", on: 1)
+        await stack.bypass.verify(fd.inode.gfid)
+        stack.faulty[0].fail(.removexattr, with: .io, times: 1)
+        #expect(
+            await eventually {
+                await stack.bypass.withdrawAhead()
+                return marks(stack).map(\.count) == [1, 0]
+            })
+        let again = try await stack.open(fd.inode)
+        try await stack.write("more", to: again)
+        #expect(stack.bypass.counters.epochsOpened.value == 2)
+        #expect(marks(stack).map(\.count) == [1, 1])
+        try await stack.close(again)
+        await stack.stop()
+    }
+
     @Test func `a replica that was away is told before the next epoch`() async throws {
         let stack = try await BypassStack()
         await stack.links[1].cut()
