@@ -13,7 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cluster import run_cases  # noqa: E402
 from sharing import expect_close_to_open, expect_no_update_lost, expect_replaced_while_read  # noqa: E402
-from testbed import expect  # noqa: E402
+from testbed import expect, wait_until  # noqa: E402
 from trees import write  # noqa: E402
 
 # What is done to the file PATH, for which whoever does it locks something or removes an inode.
@@ -46,15 +46,20 @@ class Turn:
 
 
 @contextlib.contextmanager
-def writing(path, busily):
-    """The file is open, and an epoch with it; `busily`: it is written all the time. Its writer hears of no error."""
+def writing(path, busily, longest=None):
+    """The file is open, and an epoch with it; `busily`: it is written all the time. Its writer hears of no error. `longest[0]`
+    becomes the seconds of the longest of its writes.
+    """
     fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
     ending, errors = threading.Event(), []
 
     def write_on():
         try:
             while not ending.is_set():
+                began = time.monotonic()
                 os.pwrite(fd, b"ours", 4096)
+                if longest:
+                    longest[0] = max(longest[0], time.monotonic() - began)
         except OSError as error:
             errors.append(error)
 
@@ -130,7 +135,40 @@ def what_is_closed_or_unlocked_is_seen(cluster):
     expect_replaced_while_read(first, second, 150)
 
 
-CASES = (turns_beside_a_bypass_writer, a_file_that_its_writers_host_removes_too, what_is_closed_or_unlocked_is_seen)
+def a_heal_by_glusterfs_beside_a_bypass_writer(cluster):
+    """Its daemon copies what a brick missed while it was away, although a bypass writer has the file open again, which waits for
+    none of it long.
+    """
+    volume = cluster.volume("daemon", "replica 2", 2)
+    writer = volume.mount_ours("bypass", "target=daemon-client-0", what="writer")
+    genuine = volume.mount_genuine()
+    missed = b"missed" * 100000
+    for busily in (False, True):
+        name = "file-%s" % busily
+        write(os.path.join(genuine, name), bytes(4 << 20))
+        volume.kill_brick(1)
+        wait_until("the brick's absence to be noted", lambda: "daemon-client-1" in volume.said("writer"), 20, 0.1)
+        with open(os.path.join(genuine, name), "r+b") as file:
+            file.seek(1 << 20)
+            file.write(missed)
+        volume.start("force")
+        longest = [0.0]
+        with writing(os.path.join(writer, name), busily, longest):
+            def is_there():
+                with open(os.path.join(volume.bricks[1], name), "rb") as file:
+                    file.seek(1 << 20)
+                    return file.read(len(missed)) == missed
+
+            def asked():
+                volume.cluster.ask("volume", "heal", volume.name)
+                return is_there()
+
+            wait_until("glusterfs to heal beside a %s writer" % ("busy" if busily else "resting"), asked, 20, 0.2)
+        expect(longest[0] < 1, "a write beside the heal took %.2f s" % longest[0])
+
+
+CASES = (turns_beside_a_bypass_writer, a_heal_by_glusterfs_beside_a_bypass_writer,
+         a_file_that_its_writers_host_removes_too, what_is_closed_or_unlocked_is_seen)
 
 
 if __name__ == "__main__":
