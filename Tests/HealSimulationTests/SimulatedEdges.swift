@@ -17,7 +17,8 @@ final class SimulatedEdges: ExplanationSource, WriterWatch, HealListener, @unche
         await world.pause()
         let instance = world.instances[question.target]
         return world.journals.filter { $0.target == question.target }.compactMap { journal in
-            guard var told = journal.explanation(of: question.gfid, instance: instance) else { return nil }
+            let believed = world.missingRule == .instance ? journal.instance : instance
+            guard var told = journal.explanation(of: question.gfid, instance: believed) else { return nil }
             told.epochs.removeAll { $0.generation < question.generations.lowerBound }
             return told.epochs.isEmpty ? nil : told
         }

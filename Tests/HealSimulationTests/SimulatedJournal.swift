@@ -36,10 +36,11 @@ final class SimulatedJournal: WriteObserver {
     func die() { state.withLock { $0.isAlive = false } }
     /// Its files are gone, or cannot be read.
     func lose() { state.withLock { $0.isLost = true } }
-    /// Its file system came up again after a crash: how much of the end is gone nobody can say.
+    /// Its file system came up again after a crash: how much of the end is gone nobody can say, a few records mostly.
     func loseTail(using random: inout some RandomNumberGenerator) {
         state.withLock { state in
-            var lost = Int.random(in: 0...state.segments.reduce(0) { $0 + $1.count }, using: &random)
+            let count = state.segments.reduce(0) { $0 + $1.count }
+            var lost = Int.random(in: 0...(Bool.random(using: &random) ? count : min(count, 3)), using: &random)
             for position in state.segments.indices.reversed() {
                 let count = min(lost, state.segments[position].count)
                 state.segments[position].removeLast(count)

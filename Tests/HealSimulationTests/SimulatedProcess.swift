@@ -56,6 +56,9 @@ final class SimulatedHealer: SimulatedProcess, @unchecked Sendable {
     // Safe because of what its superclass says.
     let pipeline: HealPipeline
     var run: Task<Void, Never>?
+    /// Looks after marks of mounts that are gone, until it is told that it leaves.
+    var clearing: Task<Void, Never>?
+    var isLeaving = false
 
     init(_ name: String, _ graph: Graph, edges: SimulatedEdges) {
         let set = graph.top as! any ReplicaSet

@@ -22,7 +22,8 @@ extension World {
             case ..<70: failFop()
             case ..<77: journalTrouble()
             case ..<84: recordsLost = executor.happens(50) ? 100 : 3
-            default: break
+            case ..<89: diskFails()
+            default: await targetGoesAhead(losesPower: executor.happens(70))
             }
         }
     }
@@ -45,12 +46,12 @@ extension World {
         }
     }
 
-    private var processes: [SimulatedProcess] { [writer, client].compactMap(\.self).filter(\.isAlive) + healers }
+    var processes: [SimulatedProcess] { [writer, client].compactMap(\.self).filter(\.isAlive) + healers }
 
     /// Whether the replica may go without GlusterFS's own split-brain: not while an ordinary write is missing
     /// somewhere, and not while its marks, which nobody can read then, are news to somebody who goes on writing to the
     /// others.
-    private func mayGo(_ replica: Int, losesPower: Bool = false) -> Bool {
+    func mayGo(_ replica: Int, losesPower: Bool = false) -> Bool {
         guard allAreUp, onlyEpochsArePending else { return false }
         guard !losesPower || marksStayOff(replica) else { return false }
         guard all.contains(where: { replicas.counts(file, on: replica, about: $0).data != 0 }) else { return true }
@@ -65,23 +66,38 @@ extension World {
             keys.contains { xattrs[$0]?.contains { $0 != 0 } ?? false }
         }
         guard mayReturn else { return true }
-        return healsFailedAt < marksWentAt
+        return healsFailedAt <= marksWentAt
             && healers.allSatisfy { healer in healer.pipeline.state.withLock { $0.schedule.inFlightCount == 0 } }
     }
 
     /// A brick is away for a while, with its machine, or its file system, or without.
     private func outage() {
         let replica = executor.number(in: all)
-        let losesPower = executor.happens(60)
+        goes(replica, losesPower: executor.happens(60), withWriter: executor.happens(50))
+    }
+
+    /// The writer's target goes as soon as only it has something. `losesPower`: its file system crashes, within a boot,
+    /// and the writer with it.
+    private func targetGoesAhead(losesPower: Bool) async {
+        for _ in 0..<60 where !isEnding {
+            guard let writer, writer.isAlive, let target = writer.journal?.target else { return }
+            let isAhead = all.contains { replicas.epochs(file, on: target, about: $0).missing > 0 }
+            // A few writes later.
+            if isAhead, executor.happens(15), mayGo(target, losesPower: losesPower) {
+                return goes(target, losesPower: losesPower, withWriter: true)
+            }
+            await sleep(milliseconds: 2..<20)
+        }
+    }
+
+    private func goes(_ replica: Int, losesPower: Bool, withWriter: Bool) {
         guard mayGo(replica, losesPower: losesPower) else { return }
         down = replica
         lossCount += 1
         let landsLate = !losesPower && executor.happens(50)
         note("brick \(replica) \(losesPower ? "loses power" : "is away")")
         // The machine of a writer that has its brick there.
-        if losesPower, let writer, writer.isAlive, writer.journal!.target == replica, executor.happens(50) {
-            kill(writer)
-        }
+        if losesPower, withWriter, let writer, writer.isAlive, writer.journal!.target == replica { kill(writer) }
         for process in processes { process.cut(replica, landsLate: landsLate) }
         if losesPower {
             instances[replica] += 1
@@ -97,6 +113,11 @@ extension World {
             await sleep(milliseconds: 700..<6_000)
             guard down == replica else { return }
             comeBack(replica)
+        }
+        guard journals.contains(where: { $0.target == replica }), lossesWhenClean == lossCount - 1 else { return }
+        executor.start { [self] in
+            await sleep(milliseconds: 0..<600)
+            if down == replica { await visit(without: replica) }
         }
     }
     private func lostPower() {

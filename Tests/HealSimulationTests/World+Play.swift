@@ -46,6 +46,7 @@ extension World {
         case ..<70: await severalAtOnce()
         case ..<78: await truncate()
         case ..<86: await close()
+        case ..<92: await changeForgotten()
         default: await sleep(milliseconds: 100..<3_000)
         }
     }
@@ -132,7 +133,11 @@ extension World {
     }
 
     private func close() async {
-        guard let mount = executor.happens(70) ? writer : client, let fd = mount.fd else { return }
+        guard let mount = executor.happens(70) ? writer : client else { return }
+        await close(mount)
+    }
+    func close(_ mount: SimulatedMount) async {
+        guard let fd = mount.fd else { return }
         mount.fd = nil
         _ = try? await mount.top.flush(FlushRequest(fd: fd), in: frame)
         await mount.top.release(fd)
@@ -175,7 +180,7 @@ extension World {
         } catch { note("\(mount.name): read of slot \(slot): \(error)") }
     }
 
-    private static func objection(to bytes: [UInt8], _ allowed: Set<UInt8>, mayEnd: Bool) -> String? {
+    static func objection(to bytes: [UInt8], _ allowed: Set<UInt8>, mayEnd: Bool) -> String? {
         if bytes.isEmpty { return mayEnd ? nil : "nothing" }
         guard bytes.count == SlottedFile.slotBytes else { return "\(bytes.count) bytes" }
         guard let value = SlottedFile.value(bytes) else { return "torn bytes" }
@@ -228,7 +233,11 @@ extension World {
             if let fd = mount.fd { await mount.top.release(fd) }
             await mount.graph.stop()
         }
+        while isAnybodyAhead && now < limit { await sleep(milliseconds: 400..<600) }
+        if isAnybodyAhead { return broken("all is healed, and a root says that a target is ahead") }
         for healer in healers {
+            healer.isLeaving = true
+            await healer.clearing?.value
             healer.pipeline.stop()
             await healer.run?.value
         }

@@ -25,7 +25,7 @@ extension World {
                 of: "cluster/replicate", above: above, connections: connections, environment: environment(name)),
             journal: journal)
         mount.bypass!.attach(observer: journal)
-        try await mount.graph.start()
+        try await start(mount)
         journals.append(journal)
         writer = mount
         note("\(name) starts, its target is \(target)")
@@ -40,10 +40,16 @@ extension World {
             name,
             try replicas.graph(of: "cluster/replicate", connections: connections, environment: environment(name)),
             journal: nil)
-        try await mount.graph.start()
+        try await start(mount)
         client = mount
         note("\(name) starts")
         await open(mount)
+    }
+
+    private func start(_ process: SimulatedProcess) async throws {
+        try await process.graph.start()
+        if let down { process.cut(down) }
+        if let failing { process.faulty(failing).failDisk() }
     }
 
     func open(_ mount: SimulatedMount) async {
@@ -63,8 +69,7 @@ extension World {
             name,
             try replicas.graph(of: "testing/replica-set", connections: connections, environment: environment(name)),
             edges: edges)
-        try await healer.graph.start()
-        if let down { healer.cut(down) }
+        try await start(healer)
         healers.append(healer)
         note("\(name) starts")
         healer.run = executor.start { await healer.pipeline.run() }
@@ -76,6 +81,12 @@ extension World {
                     healer.pipeline.mayBeBehind([file])
                 }
                 await sleep(milliseconds: 900..<1_100)
+            }
+        }
+        healer.clearing = executor.start { [self] in
+            while healer.isAlive && !healer.isLeaving {
+                await sleep(milliseconds: 500..<5_000)
+                if healer.isAlive { await healer.pipeline.clearAhead() }
             }
         }
     }

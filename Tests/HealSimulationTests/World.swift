@@ -16,6 +16,7 @@ final class World: @unchecked Sendable {
     let file: Gfid
     /// With it every fop that reaches a brick is in the history.
     let traces: Bool
+    let missingRule: BrokenRule?
 
     var oracle = SlottedFile()
     var writer: SimulatedMount? { didSet { if let writer { writers.append(writer) } } }
@@ -27,6 +28,8 @@ final class World: @unchecked Sendable {
     var instances: [Int]
     /// The brick that nobody can reach.
     var down: Int?
+    /// The brick whose disk answers EIO.
+    var failing: Int?
     /// Grows with everything that makes a replica unreachable for somebody.
     var lossCount = 0
     /// Of a hundred records.
@@ -49,6 +52,8 @@ final class World: @unchecked Sendable {
     /// When the last mark went; until when a healer may have been kept from making that last.
     var marksWentAt = MonotonicTime(nanoseconds: 0), healsFailedAt = MonotonicTime(nanoseconds: 0)
     private var hadMarks = false
+    /// `lossCount` when nothing was marked: what was written since then was told to all replicas, if it is the same.
+    private(set) var lossesWhenClean = 0
     private var seenChanges: UInt64 = .max
     /// Of everything that happened: the same for the same seed.
     private(set) var fingerprint: UInt64 = 0xCBF2_9CE4_8422_2325
@@ -57,8 +62,8 @@ final class World: @unchecked Sendable {
     var all: Range<Int> { replicas.bricks.indices }
     var now: MonotonicTime { executor.clock.now() }
 
-    init(seed: UInt64, traces: Bool = false) {
-        (self.seed, self.traces) = (seed, traces)
+    init(seed: UInt64, traces: Bool = false, without missingRule: BrokenRule? = nil) {
+        (self.seed, self.traces, self.missingRule) = (seed, traces, missingRule)
         let executor = SeededExecutor(seed: seed)
         let count = seed % 3 == 0 ? 3 : 2
         self.executor = executor
@@ -124,6 +129,7 @@ final class World: @unchecked Sendable {
         if counts.joined().contains(where: { $0 < 0 }) { return broken("a negative count: \(counts)") }
         let hasMarks = counts.joined().contains { $0 != 0 }
         if hadMarks && !hasMarks { marksWentAt = now }
+        if !hasMarks { lossesWhenClean = lossCount }
         hadMarks = hasMarks
         for i in all {
             for j in all where j != i {
@@ -184,7 +190,7 @@ final class World: @unchecked Sendable {
 
     /// Whether everybody can reach every brick, so that an ordinary client cannot make a split-brain that is
     /// GlusterFS's own.
-    var allAreUp: Bool { down == nil && (writer?.unreachable.isEmpty ?? true) }
+    var allAreUp: Bool { down == nil && failing == nil && (writer?.unreachable.isEmpty ?? true) }
     /// Whether every mark is one of the writer's own epochs.
     var onlyEpochsArePending: Bool {
         all.allSatisfy { i in

@@ -85,6 +85,9 @@ public final class MemoryBrick: Sendable {
     public func dataMap(_ gfid: Gfid) -> [Int]? { state.withLock { $0.files[gfid]?.dataMap } }
     public func iatt(_ gfid: Gfid) -> Iatt? { state.withLock { $0.files[gfid]?.iatt } }
     public func xattr(_ gfid: Gfid, _ name: String) -> [UInt8]? { state.withLock { $0.files[gfid]?.xattrs[name] } }
+    public func xattrNames(_ gfid: Gfid) -> [String] {
+        state.withLock { $0.files[gfid]?.xattrs.keys.sorted() ?? [] }
+    }
     public func setXattr(_ gfid: Gfid, _ name: String, _ value: [UInt8]) {
         state.withLock { state in
             try! state.apply(.xattrs([name: value]), to: gfid)
