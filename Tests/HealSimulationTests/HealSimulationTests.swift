@@ -20,6 +20,8 @@ import Testing
 /// | what a mount wrote alone it knows by gfid (step 5) | 4, 10, 12, 13, 32, 35, 37, 38, 40, 42 and more |
 /// | a journal is believed in its own instance (§3.2) | `BrokenRule.instance`: 50 |
 /// | who finds a mark without its target is refused (step 9) | `BrokenRule.ahead`: many |
+/// | its marks go only when nothing is left to heal (step 9) | 14, 20, 47 |
+/// | changes of names are noted first (§3.6) | NamesSimulationTests, most |
 @Suite(.serialized) struct HealSimulationTests {
     private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
     static let seeds: ClosedRange<UInt64> =

@@ -26,7 +26,7 @@ extension HealPipeline {
         let isHealed = await look() && hasHealedAll
         var count = 0
         for (mount, lock) in gone {
-            // A lost connection has taken our lock along, and a mount that lost its own may be back and have marked anew.
+            // A lost connection has taken our lock along: a mount that lost its own may be back, and have marked anew.
             let holdsLock = replicas.watch.states.map(\.losses) == losses
             if isHealed, holdsLock, await takeOff(mount, root) { count += 1 }
             await lock.release(of: replicas)

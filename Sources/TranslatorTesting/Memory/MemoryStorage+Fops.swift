@@ -73,17 +73,6 @@ extension MemoryStorage {
     public func forget(_ inode: Inode) {}
     public func flush(_ request: FlushRequest, in frame: Frame) async throws(FopError) -> DoneReply { DoneReply() }
 
-    public func create(_ request: CreateRequest, in frame: Frame) async throws(FopError) -> EntryReply {
-        try await step { state throws(FopError) in
-            guard state.names[request.entry.name] == nil else { throw .exists }
-            let made = MemoryFile(gfid: request.entry.inode.gfid, type: .regular)
-            state.files[made.iatt.gfid] = made
-            state.disk?.synced(made.iatt.gfid, made)
-            state.names[request.entry.name] = made.iatt.gfid
-            return EntryReply(iatt: made.iatt, parent: PrePostIatt(pre: Iatt(), post: Iatt()))
-        }
-    }
-
     public func readv(_ request: ReadRequest, in frame: Frame) async throws(FopError) -> ReadReply {
         let draft = volume.environment.pool.draft(bytes: max(1, request.bytes))
         let memory = draft.bytes
@@ -212,20 +201,6 @@ extension MemoryStorage {
                     name: name, inodeNumber: 0, nextOffset: request.offset + UInt64(position) + 1, type: .regular)
             }
             return ReaddirReply(entries: entries, isEnd: Int(request.offset) + entries.count >= names.count)
-        }
-    }
-    /// Of an index name only.
-    public func unlink(_ request: UnlinkRequest, in frame: Frame) async throws(FopError) -> RemoveReply {
-        try await step { state throws(FopError) in
-            guard let gfid = Gfid("\(request.name)") else { throw .noEntry }
-            let removed: Gfid?
-            switch request.parent.gfid {
-            case brick.xattropIndexGfid: removed = state.xattropIndex.remove(gfid)
-            case brick.dirtyIndexGfid: removed = state.dirtyIndex.remove(gfid)
-            default: removed = nil
-            }
-            guard removed != nil else { throw .noEntry }
-            return RemoveReply(parent: PrePostIatt(pre: Iatt(), post: Iatt()))
         }
     }
 }
