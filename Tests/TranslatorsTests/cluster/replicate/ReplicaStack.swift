@@ -1,6 +1,7 @@
 import CPosix
 import Glibc
 import ReplicaState
+import Testing
 import Translators
 import TranslatorCore
 import TranslatorTesting
@@ -55,6 +56,17 @@ extension ReplicaStack {
         let entry = NewEntry(parent: parent ?? root, name: name, inode: inode)
         _ = try await replicate.mkdir(MkdirRequest(entry: entry, mode: 0o755), in: frame)
         return inode
+    }
+
+    /// "f" of "content", open, of which replica 0 says that the other copies are old. Nothing is locked.
+    static func withStaleCopies(_ count: Int = 2) async throws -> (ReplicaStack, Fd) {
+        let stack = try await ReplicaStack(count)
+        let fd = try await stack.create("f")
+        try await stack.write("content", to: fd)
+        try await stack.flush(fd)
+        #expect(await stack.passPostOpDelay())
+        for other in 1..<count { stack.accuse(0, other, PendingCounts(data: 1), "f") }
+        return (stack, fd)
     }
 
     func lookup(_ name: EntryName, in parent: Inode? = nil) async throws -> LookupReply {

@@ -97,6 +97,44 @@ struct ReplicateAwayTests {
         await stack.stop()
     }
 
+    @Test func `an empty brick is not made where no other is there to say what it misses`() async throws {
+        let before = try await volume()
+        takeAway(before.bricks[1], .mountPoint)
+        // Of the other there is the id, but it cannot serve.
+        unlink(before.bricks[0] + "/.glusterfs/health_check")
+        mkdir(before.bricks[0] + "/.glusterfs/health_check", 0o755)
+        let graph = try Graph.fromText(
+            ReplicaStack.volfile(before.bricks, "", name: "v-replicate-0"),
+            environment: GraphEnvironment(time: before.clock, log: .silent, makesBricks: true))
+        await #expect(throws: VolfileError.self) { try await graph.start() }
+        #expect(XattrReading.value(of: PosixBrick.volumeIDKey, at: before.bricks[1]) == nil)
+    }
+
+    @Test func `who waits while another makes the bricks finds them made`() async throws {
+        let scratch = TemporaryDirectory("waiting"), id = Gfid.random(), clock = ManualClock()
+        let places = (0..<2).map { scratch.subdirectory("brick\($0)") }
+        func graph() throws -> Graph {
+            try Graph.fromText(
+                ReplicaStack.volfile(places, "", name: "v"), environment: GraphEnvironment(time: clock, log: .silent))
+        }
+        let maker = try graph(), waiting = try graph()
+        let brick = try #require((maker.top as! ReplicateTranslator).replicas[0].localBrick)
+        var claim = try brick.claim()
+        #expect(claim != nil)
+        let start = Task { try await waiting.start() }
+        #expect(await eventually { clock.sleeperCount == 1 })
+        for place in places {
+            XattrReading.set(PosixBrick.volumeIDKey, to: id.bytes, at: place)
+            #expect(mkdir(place + "/.glusterfs", 0o600) == 0)
+        }
+        claim = nil
+        clock.advance(by: .seconds(1))
+        try await start.value
+        #expect((waiting.top as! ReplicateTranslator).volumeID == id)
+        #expect((waiting.top as! ReplicateTranslator).up == [true, true])
+        await waiting.stop()
+    }
+
     @Test(arguments: [1, 0])
     func `a first start that ended in between goes on with the next one`(withID bricks: Int) async throws {
         // Goal: no operator is asked for anything. Method: what a start leaves that was killed behind its intents, and

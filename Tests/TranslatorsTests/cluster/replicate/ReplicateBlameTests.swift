@@ -13,12 +13,7 @@ struct ReplicateBlameTests {
     func `a good copy whose disk breaks is remembered to be the only one, and neither blamed nor passed by`(
         count: Int
     ) async throws {
-        let stack = try await ReplicaStack(count)
-        let fd = try await stack.create("f")
-        try await stack.write("content", to: fd)
-        try await stack.flush(fd)
-        #expect(await stack.passPostOpDelay())
-        for other in 1..<count { stack.accuse(0, other, PendingCounts(data: 1), "f") }
+        let (stack, fd) = try await ReplicaStack.withStaleCopies(count)
         _ = try await stack.lookup("f")
         stack.clock.advance(by: .seconds(5))
         stack.faulty[0].failDisk()
@@ -56,6 +51,13 @@ struct ReplicateBlameTests {
         stack.faulty[0].fail(.fsync, with: .io, times: 1)
         _ = try await stack.replicate.fsync(FsyncRequest(fd: fd, dataOnly: true), in: stack.frame)
         #expect(stack.counts(2, about: 0, "f").data == 1 && stack.counts(2, about: 1, "f").isZero)
+        stack.faulty[2].fail(.flush, with: .io, times: 1)
+        await #expect(throws: FopError.io) { try await stack.flush(fd) }
+        // It goes while the others are locked and marked.
+        try await stack.write("c", to: fd)
+        stack.faulty[2].goDown()
+        await #expect(throws: FopError.io) { try await stack.write("d", to: fd) }
+        #expect(stack.text(1, "f") == "c")
         await stack.stop()
     }
 
@@ -86,18 +88,26 @@ struct ReplicateBlameTests {
         await stack.stop()
     }
 
+    @Test func `a copy that had no room to be dirty has room to say what others missed`() async throws {
+        let stack = try await ReplicaStack()
+        let fd = try await stack.create("f")
+        stack.faulty[0].fail(.xattrop, with: .noSpace, times: 1)
+        try await stack.write("a", to: fd)
+        stack.faulty[1].fail(.writev, with: .io, times: 1)
+        try await stack.write("b", to: fd)
+        try await stack.flush(fd)
+        #expect(await stack.passPostOpDelay())
+        #expect(stack.counts(0, about: 1, "f").data == 1 && stack.dirty(0, "f").isZero)
+        await stack.stop()
+    }
+
     /// Where the good copy fails: at the lock, at the pre-op, at the write, at the fsync before the post-op.
     @Test(arguments: [Fop.inodelk, .xattrop, .writev, .fsync])
     func `a stale copy that took what the good one missed blames nobody, and the file can be healed`(
         failing: Fop
     ) async throws {
         // Goal: no split-brain out of one fault. Method: replica 0 accuses replica 1, then fails one step of a write.
-        let stack = try await ReplicaStack(2)
-        let fd = try await stack.create("f")
-        try await stack.write("content", to: fd)
-        try await stack.flush(fd)
-        stack.accuse(0, 1, PendingCounts(data: 1), "f")
-        #expect(await stack.passPostOpDelay())
+        let (stack, fd) = try await ReplicaStack.withStaleCopies()
         stack.faulty[0].fail(failing, with: .io, times: 1)
         if failing == .fsync {
             try await stack.write("changed", to: fd)

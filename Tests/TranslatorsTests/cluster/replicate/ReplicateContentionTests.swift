@@ -22,7 +22,7 @@ struct ReplicateContentionTests {
         let healer = Frame(caller: .selfHeal)
         try await lockWhole(stack, fd, .acquire, healer)
         #expect(stack.isClean("f"))
-        #expect(stack.replicate.openLeaseCount == 0)
+        #expect(await eventually { stack.replicate.openLeaseCount == 0 })
         try await lockWhole(stack, fd, .release, healer)
         await stack.stop()
     }
@@ -62,6 +62,7 @@ struct ReplicateContentionTests {
                     .inode(fd.inode), domain: stack.replicate.lockDomain, command: command, range: .whole), in: other)
         }
         try await lock(0, .acquire)
+        stack.clearRecords()
         async let written = stack.write("a", to: fd)
         #expect(await eventually { stack.recording[0].steps.contains { $0.word("command") == "acquire" } })
         stack.faulty[1].goDown()

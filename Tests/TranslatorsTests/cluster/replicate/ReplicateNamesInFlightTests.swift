@@ -199,24 +199,27 @@ struct ReplicateNamesInFlightTests {
         await stack.stop()
     }
 
-    @Test func `a change of a file that is gone before what it owes can be marked is ESTALE`() async throws {
+    @Test(arguments: [FopError.stale, .io])
+    func `a change of a file that is gone before what it owes can be marked is ESTALE`(error: FopError) async throws {
         let stack = try await ReplicaStack()
         let made = try await stack.create("f")
         try await stack.close(made)
         _ = try await stack.lookup("f")
         stack.faulty[1].fail(.truncate, with: .stale)
         // The first says that it begins.
-        stack.faulty[0].fail(.xattrop, with: .stale, from: 2)
+        stack.faulty[0].fail(.xattrop, with: error, from: 2)
+        if error == .io { stack.faulty.forEach { $0.fail(.lookup, with: .stale) } }
         await #expect(throws: FopError.stale) { try await truncate(stack, made.inode) }
         await stack.stop()
     }
 
-    @Test func `what was changed in a file that is gone is no failure of its close`() async throws {
+    @Test(arguments: [FopError.stale, .noEntry])
+    func `what was changed in a file that is gone is no failure of its close`(error: FopError) async throws {
         let stack = try await ReplicaStack()
         let fd = try await stack.create("f")
         try await truncate(stack, fd.inode)
         for replica in stack.faulty {
-            replica.fail(.fsync, with: .stale)
+            replica.fail(.fsync, with: error)
             replica.fail(.xattrop, with: .stale)
         }
         _ = try await stack.replicate.flush(FlushRequest(fd: fd), in: stack.frame)

@@ -81,9 +81,10 @@ struct SettleNamesTests {
             }
             switch change {
             case .create, .fifo:
-                let type: FileType = change == .fifo ? .fifo : .regular
+                // A change of owner takes the set-ID bit off.
+                let (type, mode): (FileType, UInt32) = change == .fifo ? (.fifo, 0o640) : (.regular, 0o4750)
                 _ = try await brick.mknod(
-                    MknodRequest(entry: new(type), mode: type.rawValue | 0o640, device: 0), in: frame)
+                    MknodRequest(entry: new(type), mode: type.rawValue | mode, device: 0), in: frame)
             case .mkdir: _ = try await brick.mkdir(MkdirRequest(entry: new(.directory), mode: 0o750), in: frame)
             case .symlink:
                 _ = try await brick.symlink(SymlinkRequest(entry: new(.symlink), target: Array("t".utf8)), in: frame)
@@ -190,6 +191,22 @@ struct SettleNamesTests {
         await scene.stack.stop()
     }
 
+    @Test func `a recorded name that is gone goes from a file that has others`() async throws {
+        let scene = try await Scene()
+        let link = LinkRequest(inode: scene.a, parent: scene.directory, name: "other")
+        _ = try await scene.stack.replicate.link(link, in: scene.stack.frame)
+        let note = try await scene.half(.unlink, on: [0, 1])
+        // As it is between unlink(2) and what comes after it.
+        let path = scene.stack.path(0, "d/other"), gone = GfidToPath(parent: scene.directory.gfid, name: "a")
+        XattrReading.set(gone.key, to: gone.value, at: path)
+        scene.stack.clearRecords()
+        #expect(try await scene.stack.replicate.settle(note, isBelieved: true) == .alike)
+        #expect(!scene.stack.fops(0).contains(.link), "what has a name needs none")
+        #expect(XattrReading.all(at: path).keys.count { $0.hasPrefix(GfidToPath.keyPrefix) } == 1)
+        #expect(XattrReading.value(of: gone.key, at: path) == nil)
+        await scene.stack.stop()
+    }
+
     @Test func `while a replica is down nothing is settled`() async throws {
         let scene = try await Scene()
         let note = try await scene.half(.unlink, on: [0])
@@ -211,7 +228,11 @@ struct SettleNamesTests {
         let write = WriteRequest(fd: fd, offset: 0, payload: scene.stack.payload([1, 2, 3]))
         _ = try await brick.writev(write, in: scene.stack.frame)
         await brick.release(fd)
+        scene.stack.clearRecords()
         #expect(try await scene.stack.replicate.settle(note, isBelieved: true) == .finished)
+        let steps = RecordingTranslator.together(scene.stack.recording).filter { $0.ended == nil }.map(\.fop)
+        let marked = try #require(steps.firstIndex(of: .xattrop)), synced = try #require(steps.firstIndex(of: .fsync))
+        #expect(try marked < synced && synced < #require(steps.firstIndex(of: .mknod)), "on the disk, too")
         #expect(scene.stack.exists(1, "d/new"))
         #expect(scene.stack.counts(0, about: 1, "d/new") == PendingCounts(data: 1))
         #expect(scene.stack.isIndexed(0, note.object))

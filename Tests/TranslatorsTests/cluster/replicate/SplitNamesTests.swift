@@ -115,10 +115,14 @@ struct SplitNamesTests {
         let make = MknodRequest(entry: entry, mode: FileType.regular.rawValue | 0o644, device: 0)
         _ = try await scene.stack.replicate.replicas[0].mknod(make, in: scene.stack.frame)
         scene.stack.accuse(0, 1, PendingCounts(data: 65_536), "d/g")
+        for (replica, name) in ["d/g", "d/f"].enumerated() {
+            XattrReading.set("user.own", to: [UInt8(replica)], at: scene.stack.path(replica, name))
+        }
         _ = try await scene.keep(1, discarding: true)
         #expect(scene.gfid("d/f", on: 0) == scene.gfids[1])
         #expect(scene.stack.counts(1, about: 0, "d/f").isZero)
         #expect(scene.stack.counts(0, about: 1, "d/f") == PendingCounts(data: 65_536))
+        #expect(XattrReading.value(of: "user.own", at: scene.stack.path(0, "d/f")) == [0], "it is not made anew")
         await scene.stack.stop()
     }
 

@@ -129,6 +129,16 @@ struct StandingTests {
         await stack.stop()
     }
 
+    @Test func `an xattr for which only a stale copy has no room is on the others`() async throws {
+        let (stack, fd) = try await file()
+        stack.faulty[1].fail(.setxattr, with: .noSpace, times: 1)
+        _ = try await stack.replicate.setxattr(
+            SetxattrRequest(.inode(fd.inode), xattrs: ["user.old": [2]]), in: stack.frame)
+        #expect(XattrReading.value(of: "user.old", at: stack.path(0, "f")) == [2])
+        #expect(stack.counts(0, about: 1, "f") == PendingCounts(metadata: 2))
+        await stack.stop()
+    }
+
     // MARK: - Names
 
     private static let making: [Names] = [.create, .mknod, .fifo, .mkdir, .symlink, .link]
@@ -252,12 +262,7 @@ struct StandingTests {
 
     @Test(arguments: [Fop.truncate, .fallocate, .discard, .zerofill])
     func `data that only a stale copy changed is not changed`(fop: Fop) async throws {
-        let stack = try await ReplicaStack(2)
-        let fd = try await stack.create("f")
-        try await stack.write("content", to: fd)
-        try await stack.flush(fd)
-        stack.accuse(0, 1, PendingCounts(data: 1), "f")
-        #expect(await stack.passPostOpDelay())
+        let (stack, fd) = try await ReplicaStack.withStaleCopies()
         stack.faulty[0].fail(fop, with: .io, times: 1)
         let (replicate, frame) = (stack.replicate, stack.frame)
         await #expect(throws: FopError.io) {
