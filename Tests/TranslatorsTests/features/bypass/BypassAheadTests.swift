@@ -1,4 +1,5 @@
 import ReplicaState
+import Synchronization
 import Testing
 import TranslatorCore
 import TranslatorTesting
@@ -22,8 +23,13 @@ struct BypassAheadTests {
         let value = try #require(XattrReading.value(of: key, at: stack.bricks[1]))
         #expect(AheadMark(key: key, value: value)?.target == "v-client-0")
         // The sink has it on its disk before the target has an epoch.
-        let order = stack.recording[1].fops
-        #expect(order.contains(.setxattr) && order.contains(.fsyncdir))
+        let steps = RecordingTranslator.together(stack.recording).filter { $0.ended == nil }
+        let opened = try #require(steps.firstIndex { $0.fop.byInode == .xattrop && $0.gfid == fd.inode.gfid })
+        for replica in ["v-client-0", "v-client-1"] {
+            let before = steps[..<opened].filter { $0.volume == replica }.map(\.fop)
+            let told = try #require(before.firstIndex(of: .setxattr)), synced = before.firstIndex(of: .fsyncdir)
+            #expect(synced.map { told < $0 } ?? false)
+        }
         await stack.stop()
     }
 
@@ -43,9 +49,14 @@ struct BypassAheadTests {
         let fd = try await stack.create("f")
         try await stack.write("data", to: fd)
         try await stack.close(fd)
+        #expect(await eventually { stack.bypass.ahead.withLock { $0.openings == 0 } })
         await stack.bypass.withdrawAhead()
         #expect(marks(stack).allSatisfy { $0.count == 1 })
+        stack.clearRecords()
         await stack.stop()
+        for recorder in stack.recording {
+            #expect(recorder.steps.contains { $0.fop == .inodelk && $0.gfid == .root }, "its lock is given back")
+        }
         #expect(marks(stack).allSatisfy { $0.count == 1 })
         // Nobody holds its lock any more, so that a healer may take it off.
         let other = try await BypassStack(at: stack)
@@ -115,6 +126,16 @@ struct BypassAheadTests {
                 stack.clock.advance(by: .milliseconds(500))
                 _ = try? await stack.write("more", to: fd)
                 return marks(stack).allSatisfy { $0.count == 1 }
+            })
+        // Its lock went with the connection: it is told, and locked, again.
+        await stack.links[1].cut()
+        stack.links[1].mend()
+        stack.clearRecords()
+        #expect(
+            await eventually {
+                stack.clock.advance(by: .milliseconds(500))
+                _ = try? await stack.write("more", to: fd)
+                return stack.recording[1].steps.contains { $0.fop == .setxattr && $0.gfid == .root }
             })
         try await stack.close(fd)
         await stack.stop()

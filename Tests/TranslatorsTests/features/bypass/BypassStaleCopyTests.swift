@@ -1,3 +1,5 @@
+import CPosix
+import Glibc
 import ReplicaState
 import Testing
 import TranslatorCore
@@ -58,6 +60,8 @@ extension BypassTests {
             stack.clock.advance(by: .seconds(2))
             try await stack.write("NEW", to: fd)
             #expect(stack.text(1, "file") == "NEW")
+            // Nothing is locked any more.
+            await stack.replicate.settle(fd.inode)
             // Its disk cannot say either that the other copy is old.
             stack.faulty[0].failDisk()
             stack.faulty[0].mend(.fsync)
@@ -123,6 +127,10 @@ extension BypassTests {
             await #expect(throws: FopError.io) {
                 try await bypass.link(LinkRequest(inode: inode, parent: root, name: "second"), in: frame)
             }
+            // And nothing was done.
+            var status = Glibc.stat()
+            #expect(lstat(stack.path(1, "file"), &status) == 0 && status.st_mode & 0o777 != 0o600)
+            #expect(access(stack.path(1, "second"), F_OK) != 0)
             let directory = Fd(inode: root, flags: .directory)
             _ = try await bypass.opendir(OpendirRequest(fd: directory), in: frame)
             let entries = try await bypass.readdirp(ReaddirRequest(fd: directory, offset: 0, bytes: 4096), in: frame)
@@ -136,7 +144,8 @@ extension BypassTests {
             await stack.stop()
         }
 
-        @Test func `once a healer has been there a forgotten file is everybody's again`() async throws {
+        @Test(arguments: [true, false])
+        func `once a healer has been there a forgotten file is everybody's again`(isAway: Bool) async throws {
             var (stack, fd): (BypassStack, Fd?) = try await written()
             let gfid = fd!.inode.gfid
             try await stack.close(fd!)
@@ -144,10 +153,11 @@ extension BypassTests {
             // Known again, before anybody heals it.
             let inode = stack.inode(gfid)
             _ = try await stack.bypass.stat(StatRequest(.inode(inode)), in: stack.frame)
+            _ = try await stack.lookup("file")
             stack.heal("file", on: 1)
             stack.bypass.confirmed(gfid: gfid, generation: stack.epochs(0, about: 1, "file").opened, replica: 1)
             #expect(await eventually { stack.bypass.status.backlogFiles == 0 })
-            await stack.links[0].cut()
+            if isAway { await stack.links[0].cut() } else { stack.faulty[0].failDisk() }
             let again = try await stack.open("file")
             #expect(try await stack.read(again) == "new")
             try await stack.write("!", to: again, at: 3)

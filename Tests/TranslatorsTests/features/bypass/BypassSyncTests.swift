@@ -253,6 +253,7 @@ extension BypassTests {
             let vain = Task { await failure { try await end() } }
             #expect(await stack.pass(.milliseconds(100)) { stack.bypass.status.fsyncsFailed == 1 })
             #expect(await vain.value == .io)
+            #expect(stack.recording[0].fops.contains(unlocks ? .lk : .flush), "the brick hears of it")
             let done = Done()
             let again = Task {
                 try await end()
