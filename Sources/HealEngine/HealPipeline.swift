@@ -221,7 +221,9 @@ public final class HealPipeline: Sendable {
 
     private func looked(_ failures: [Int: FopError]) {
         if Task.isCancelled { return }
-        for (replica, error) in state.withLock({ $0.looked(failures) }).sorted(by: { $0.key < $1.key }) {
+        let (news, isCrawlWanted) = state.withLock { ($0.looked(failures), $0.isCrawlWanted) }
+        if isCrawlWanted { crawlWake.signal() }
+        for (replica, error) in news.sorted(by: { $0.key < $1.key }) {
             let spot = blindSpot(replica, error)
             log(.warning, "\(replicas.names[replica]): \(spot.reason); \(spot.remedy)")
         }
