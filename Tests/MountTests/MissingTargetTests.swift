@@ -1,3 +1,4 @@
+import CPosix
 import DaemonProcess
 import FuseMount
 import Glibc
@@ -60,6 +61,22 @@ struct MissingTargetTests {
         await scene.links[1].cut()
         var settings = FuseMountSettings()
         for watch in try await scene.watch(.refuse, &settings) { await watch.stop() }
+        await scene.graph.stop()
+    }
+
+    @Test func `marks that are taken off by hand while their target is away let the mount go on`() async throws {
+        let scene = try await Scene()
+        var settings = FuseMountSettings()
+        let watches = try await scene.watch(.refuse, &settings)
+        await scene.links[0].cut()
+        #expect(await eventually { scene.gate.isBlind })
+        #expect(removexattr(scene.scratch.appending("brick1"), AheadMark.key(of: scene.mount)) == 0)
+        #expect(
+            await eventually {
+                scene.clock.advance(by: .seconds(1))
+                return !scene.gate.isBlind
+            })
+        for watch in watches { await watch.stop() }
         await scene.graph.stop()
     }
 

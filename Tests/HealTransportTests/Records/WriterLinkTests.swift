@@ -171,8 +171,10 @@ import TranslatorTesting
         #expect(log.all.contains { $0.contains("nothing is heard of a writer at \(address)") })
     }
 
-    @Test func `where nobody listens no writer is missed; where one was asked in vain, it is asked anew`() async throws
-    {
+    @Test(arguments: Imposter.speeches)
+    func `where nobody listens no writer is missed; where one was asked in vain, it is asked anew`(
+        speech: [UInt8]
+    ) async throws {
         let scene = try TransportScene(), address = try freeAddress()
         var options = RecordSubscriber.Options()
         options.remotes = [WriterLink(address, security: .none)]
@@ -187,7 +189,7 @@ import TranslatorTesting
         let identity = try scene.identity()
         let stream = ZMQSocket(.pub, messageBytesMax: 1 << 20)
         try stream.bind(address.records)
-        let stranger = try #require(Imposter(port: address.port + 1, saying: Imposter.speeches[4]))
+        let stranger = try #require(Imposter(port: address.port + 1, saying: speech))
         let beat = WriteRecord(
             volume: scene.volume, replicaSet: 0, target: 1, writer: identity.writer, boot: identity.boot, gfid: .none,
             generation: 0, sequence: 0, kind: .heartbeat(sequences: [UInt64](repeating: 0, count: 256)))

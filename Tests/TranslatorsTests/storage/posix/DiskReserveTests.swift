@@ -35,5 +35,9 @@ import TranslatorTesting
         reserve.change(to: .percent(0.001))
         #expect(throws: Never.self) { try reserve.take(1, descriptor, in: client) }
         #expect(throws: FopError.noSpace) { try reserve.take(1 << 60, atOnce: true, descriptor, in: client) }
+        #expect(throws: Never.self) { try reserve.take(1, descriptor, in: client) }
+        // What was let through before counts no more.
+        reserve.change(to: .percent(100))
+        #expect(throws: FopError.noSpace) { try reserve.take(1, descriptor, in: client) }
     }
 }
