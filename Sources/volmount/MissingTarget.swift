@@ -26,13 +26,8 @@ final class MissingTarget: Translator {
     private let policy: Policy
     private let gate: WriteGate
     private let own: Set<Gfid>
-    private struct State {
-        var isClosed = false
-        var isWanted = false
-        var isEnding = false
-        var looking: Task<Void, Never>?
-    }
-    private let state = Mutex(State())
+    private let looking = WantedWork()
+    private let isClosed = Mutex(false)
     /// While the gate is closed: marks may be taken off by hand.
     private static let lookPause = Duration.seconds(2)
 
@@ -73,18 +68,11 @@ final class MissingTarget: Translator {
         return watches
     }
 
-    func stop() async {
-        let task = state.withLock { state in
-            state.isEnding = true
-            return state.looking
-        }
-        task?.cancel()
-        await task?.value
-    }
+    func stop() async { await looking.end() }
 
     func notify(_ event: GraphEvent, from subvolume: any Translator) {
         switch event {
-        case .replicaDown, .replicaUp: lookAgain()
+        case .replicaDown, .replicaUp: looking.want(in: volume.environment) { await self.look() }
         default: break
         }
     }
@@ -116,32 +104,16 @@ extension MissingTarget {
         return AheadMark.missing(marks, names: names, up: set.up, own: own).sorted { $0.since < $1.since }
     }
 
-    private func lookAgain() {
-        state.withLock { state in
-            state.isWanted = true
-            guard !state.isEnding, state.looking == nil else { return }
-            state.looking = Task(executorPreference: volume.environment.executor) { await self.look() }
-        }
-    }
-
-    private func look() async {
-        while state.withLock({ state in
-            let goesOn = (state.isWanted || state.isClosed) && !state.isEnding
-            state.isWanted = false
-            if !goesOn { state.looking = nil }
-            return goesOn
-        }) {
-            decide(await missing())
-            guard state.withLock({ $0.isClosed && !$0.isWanted }) else { continue }
-            _ = try? await volume.environment.time.sleep(for: Self.lookPause)
-        }
+    private func look() async -> Duration? {
+        decide(await missing())
+        return isClosed.withLock { $0 } ? Self.lookPause : nil
     }
 
     private func decide(_ missing: [AheadMark]) {
         let closes = !missing.isEmpty
-        let hasChanged = state.withLock { state in
-            defer { state.isClosed = closes && policy != .believe }
-            return state.isClosed != closes
+        let hasChanged = isClosed.withLock { isClosed in
+            defer { isClosed = closes && policy != .believe }
+            return isClosed != closes
         }
         guard hasChanged else { return }
         if closes {

@@ -29,11 +29,8 @@ final class RootLease: Translator {
         /// Goes up when the replica is lost: what was granted before is void.
         var losses: [UInt64]
         var isWon = false
-        var isEnding = false
-        /// The task that takes again what was lost.
-        var retaking: Task<Void, Never>?
-        var isWanted = false
     }
+    private let retaking = WantedWork()
 
     init(_ root: LeasedRoot, share: Share, gate: WriteGate) {
         (self.root, self.share, self.gate) = (root, share, gate)
@@ -62,12 +59,7 @@ final class RootLease: Translator {
 
     /// After the last change has landed.
     func giveBack() async {
-        let task = state.withLock { state in
-            state.isEnding = true
-            return state.retaking
-        }
-        task?.cancel()
-        await task?.value
+        await retaking.end()
         await releaseAll()
     }
 }
@@ -154,36 +146,19 @@ extension RootLease {
         )
     }
 
-    private func retake() {
-        state.withLock { state in
-            guard !state.isEnding else { return }
-            state.isWanted = true
-            guard state.retaking == nil else { return }
-            state.retaking = Task(executorPreference: volume.environment.executor) { await self.retakeUntilWon() }
-        }
-    }
+    private func retake() { retaking.want(in: volume.environment) { await self.attemptAgain() } }
 
     /// Refused, it is tried again after a random 1 to 2 s, as an inode's lease is (DESIGN §3.1, step 1).
-    private func retakeUntilWon() async {
-        while state.withLock({ state in
-            let goesOn = (state.isWanted || !state.isWon) && !state.isEnding
-            state.isWanted = false
-            if !goesOn { state.retaking = nil }
-            return goesOn
-        }) {
-            let refusal = await attempt()
-            let change = state.withLock { state -> (refusal: Refusal?, hasChanged: Bool) in
-                // A replica may have gone since.
-                let refusal = refusal ?? (isEnough(state.isHeld) ? nil : .tooFewReplicas)
-                defer { state.isWon = refusal == nil }
-                return (refusal, state.isWon != (refusal == nil))
-            }
-            if change.hasChanged { changed(change.refusal) }
-            guard change.refusal != nil else { continue }
-            do throws(CancellationError) {
-                try await volume.environment.time.sleep(for: volume.environment.pause(.seconds(1) ... .seconds(2)))
-            } catch { continue }
+    private func attemptAgain() async -> Duration? {
+        let refusal = await attempt()
+        let change = state.withLock { state -> (refusal: Refusal?, hasChanged: Bool) in
+            // A replica may have gone since.
+            let refusal = refusal ?? (isEnough(state.isHeld) ? nil : .tooFewReplicas)
+            defer { state.isWon = refusal == nil }
+            return (refusal, state.isWon != (refusal == nil))
         }
+        if change.hasChanged { changed(change.refusal) }
+        return change.refusal == nil ? nil : volume.environment.pause(.seconds(1) ... .seconds(2))
     }
 
     private func changed(_ refusal: Refusal?) {
