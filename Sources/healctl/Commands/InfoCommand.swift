@@ -29,12 +29,7 @@ struct InfoCommand: ParsableCommand {
         let entriesMax = isSummary ? 0 : compat != nil ? 1_000_000 : format.filesMax
         guard case .info(let bricks) = try healer.answer(.info(entriesMax: entriesMax)) else { return }
         if json {
-            show([
-                JSONText.object([
-                    ("schema", .text("healctl.info/1")), ("volume", .text(healer.status.volume)),
-                    ("bricks", .list(bricks.map(\.json))),
-                ]).line
-            ])
+            healer.showJSON(schema: "healctl.info/1", ("bricks", .list(bricks.map(\.json))))
         } else if compat != nil {
             let text = isSummary ? GlusterText.summary(bricks) : GlusterText.info(bricks)
             show([String(text.dropLast())])  // `show` ends the last line

@@ -14,13 +14,9 @@ struct QueueListCommand: ParsableCommand {
         let healer = try healctl.finder().only(volume.volume)
         guard case .queue(let files, let total) = try healer.answer(.queue(filesMax: format.filesMax)) else { return }
         if json {
-            show([
-                JSONText.object([
-                    ("schema", .text("healctl.queue/1")), ("volume", .text(healer.status.volume)),
-                    ("paused", .flag(healer.status.isPaused)), ("total", .count(total)),
-                    ("files", .list(files.map(\.json))),
-                ]).line
-            ])
+            healer.showJSON(
+                schema: "healctl.queue/1", ("paused", .flag(healer.status.isPaused)), ("total", .count(total)),
+                ("files", .list(files.map(\.json))))
             return
         }
         if healer.status.isPaused { show(["PAUSED: nothing is healed until: healctl queue resume"]) }

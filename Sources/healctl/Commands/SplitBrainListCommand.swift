@@ -14,12 +14,7 @@ struct SplitBrainListCommand: ParsableCommand {
         let healer = try healctl.finder().only(volume.volume)
         guard case .splitBrains(let all) = try healer.answer(.splitBrains) else { return }
         if json {
-            show([
-                JSONText.object([
-                    ("schema", .text("healctl.split-brain/1")), ("volume", .text(healer.status.volume)),
-                    ("split_brains", .list(all.map(\.json))),
-                ]).line
-            ])
+            healer.showJSON(schema: "healctl.split-brain/1", ("split_brains", .list(all.map(\.json))))
         } else {
             show(SplitBrainText(units: format.units).list(all, now: .now))
         }

@@ -24,6 +24,13 @@ extension FoundHealer {
 }
 
 extension FoundHealer {
+    /// One JSON object about its volume.
+    func showJSON(schema: String, _ members: (key: String, value: JSONText)...) {
+        show([JSONText.object([("schema", .text(schema)), ("volume", .text(status.volume))] + members).line])
+    }
+}
+
+extension FoundHealer {
     /// Has it read the bricks' indices; false when it could not, or does not answer any more, or not in time.
     func looks(within timeout: Duration?) -> Bool {
         if case .done = try? client.ask(.look, timeout: timeout) { true } else { false }
