@@ -119,8 +119,29 @@ extension PosixBrick {
     }
 
     /// The handle of a file that lost its last name: kept in `unlink` while somebody here has it open, else removed.
-    func retireHandle(_ gfid: Gfid, in openFiles: OpenFileTable) throws(FopError) {
-        guard openFiles.lostLastName(gfid) else { return try removeHandle(gfid) }
+    /// Another process may give it a name at the same moment, by the handle: that file keeps its handle.
+    func retireHandle(_ gfid: Gfid, of object: BrickObject, in openFiles: OpenFileTable) throws(FopError) {
+        if openFiles.lostLastName(gfid) { try setHandleAside(gfid, openFiles) } else { try removeHandle(gfid) }
+        let links = try object.status().st_nlink
+        guard links > 0 else { return }
+        var aside = stat()
+        let isAside = try GfidHandle.withPath(gfid, in: BrickFolder.unlinkedPrefix) { path throws(FopError) in
+            try PosixCall.run(nilFor: ENOENT) { fstatat(root.number, path, &aside, AT_SYMLINK_NOFOLLOW) } != nil
+        }
+        // One aside is a link too, whoever has the file open and put it there.
+        if links > (isAside ? 1 : 0) { try keepHandle(gfid, of: object) }
+    }
+
+    /// For whoever has given a file a name: makes its handle if it is gone.
+    func keepHandle(_ gfid: Gfid, of object: BrickObject) throws(FopError) {
+        var there = stat()
+        let found = try GfidHandle.withPath(gfid) { path throws(FopError) in
+            try PosixCall.run(nilFor: ENOENT) { fstatat(root.number, path, &there, AT_SYMLINK_NOFOLLOW) }
+        }
+        if found == nil { try linkHandle(gfid, to: object) }
+    }
+
+    private func setHandleAside(_ gfid: Gfid, _ openFiles: OpenFileTable) throws(FopError) {
         try GfidHandle.withPath(gfid) { from throws(FopError) in
             try GfidHandle.withPath(gfid, in: BrickFolder.unlinkedPrefix) { to throws(FopError) in
                 _ = try PosixCall.run(nilFor: ENOENT) { renameat(root.number, from, root.number, to) }

@@ -58,7 +58,7 @@ struct LandfillSweep {
     private func lostName(_ object: BrickObject, _ gfid: Gfid?, _ path: GfidToPath) throws(FopError) {
         guard let gfid else { return }
         if try object.status().st_nlink <= 1 {
-            try brick.retireHandle(gfid, in: openFiles)
+            try brick.retireHandle(gfid, of: object, in: openFiles)
         } else {
             try object.forgetPath(path)
         }

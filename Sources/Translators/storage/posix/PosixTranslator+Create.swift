@@ -279,6 +279,8 @@ extension PosixTranslator {
         try name.withCName { name throws(FopError) in
             _ = try PosixCall.run { linkat(object.number, "", parent.object.number, name, AT_EMPTY_PATH) }
         }
+        // The last other name may have gone meanwhile, and the handle with it.
+        try brick.keepHandle(gfid, of: object)
         // An orphaned handle (a crash in unlink) counts one link only, and is whole again now.
         if settings.recordsPaths, try object.status().st_nlink <= GfidToPath.namesMax + 1 {
             try object.recordPath(GfidToPath(parent: parent.inode.gfid, name: name))

@@ -38,7 +38,7 @@ extension PosixTranslator {
         guard let gfid else { return UInt32(clamping: status.st_nlink) }
         let left = Iatt(status, gfid: gfid).nlink
         if left == 0 {
-            try brick.retireHandle(gfid, in: openFiles)
+            try brick.retireHandle(gfid, of: object, in: openFiles)
             try? brick.files.drop(gfid)
         } else {
             try object.forgetPath(path)

@@ -77,6 +77,52 @@ struct PosixRacesTests {
         await brick.stop()
     }
 
+    @Test(arguments: [false, true])
+    func `a file that gets a name while it loses its last one has a handle again`(isOpen: Bool) async throws {
+        // Method: the two steps of taking a name away, and between them another process's link by the handle.
+        let brick = try await ScratchBrick()
+        let fd = try await brick.create("f")
+        let gfid = fd.inode.gfid
+        if !isOpen { await brick.posix.release(fd) }
+        let own = try brick.posix.brick
+        let object = try own.object(named: "f", in: own.root)
+        #expect(link("\(brick.directory)/f", "\(brick.directory)/g") == 0 && unlink("\(brick.directory)/f") == 0)
+        try own.retireHandle(gfid, of: object, in: brick.posix.openFiles)
+        #expect(hasHandle(brick, gfid))
+        if isOpen { await brick.posix.release(fd) }
+        #expect(try object.status().st_nlink == 2)
+        let found = try await brick.posix.lookup(LookupRequest(.inode(fd.inode)), in: brick.frame)
+        #expect(found.iatt.nlink == 1)
+        await brick.stop()
+    }
+
+    @Test func `a file whose last names two processes take away at once keeps no handle of a name`() async throws {
+        let brick = try await ScratchBrick()
+        let fd = try await brick.create("f")
+        let own = try brick.posix.brick
+        let object = try own.object(named: "f", in: own.root)
+        #expect(unlink("\(brick.directory)/f") == 0)
+        // Ours has it open, the other has not.
+        try own.retireHandle(fd.inode.gfid, of: object, in: brick.posix.openFiles)
+        try own.retireHandle(fd.inode.gfid, of: object, in: OpenFileTable())
+        #expect(!hasHandle(brick, fd.inode.gfid))
+        await brick.posix.release(fd)
+        #expect(try object.status().st_nlink == 0)
+        await brick.stop()
+    }
+
+    @Test func `who gives a file a name makes its handle where that went meanwhile`() async throws {
+        let brick = try await ScratchBrick()
+        let fd = try await brick.create("f")
+        let own = try brick.posix.brick
+        let object = try own.object(named: "f", in: own.root)
+        try own.removeHandle(fd.inode.gfid)
+        try own.keepHandle(fd.inode.gfid, of: object)
+        #expect(hasHandle(brick, fd.inode.gfid))
+        await brick.posix.release(fd)
+        await brick.stop()
+    }
+
     @Test func `a directory that cannot have its name leaves no handle`() async throws {
         let brick = try await ScratchBrick()
         await brick.posix.release(try await brick.create("f"))
