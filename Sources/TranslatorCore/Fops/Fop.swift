@@ -107,6 +107,9 @@ public enum XdataKey {
     /// In LOOKUP, STAT and OPEN, answered with a number that differs after every later change to the inode, to its xattrs
     /// too; no answer where that cannot be promised. Our own; other bricks pass it over.
     public static let changeStamp = "bypass.change-stamp"
+    /// A look-up by name waits for whoever is changing the name at this moment. Our own, and goes no further down than
+    /// to `cluster/replicate`.
+    public static let settledName = "bypass.settled-name"
     public static let inodelkDomainCount = "glusterfs.inodelk-dom-count"
     public static let inodelkCount = "glusterfs.inodelk-count"
     public static let linkCount = "link-count"

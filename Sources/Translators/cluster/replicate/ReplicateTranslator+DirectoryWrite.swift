@@ -44,14 +44,17 @@ extension ReplicateTranslator {
     }
 
     /// A file that one replica has not may be losing its last name there first: nothing is done then, and the second
-    /// look finds it gone everywhere. One that stays missing is a replica's loss, which the directory counts.
+    /// look finds it gone everywhere. However long that takes: two such links, each counted as missing elsewhere, and
+    /// the replicas of the directory accuse each other. Only what was looked up under its name's lock, and is missing
+    /// all the same, is a replica's loss, which the directory counts.
     public func link(_ request: LinkRequest, in frame: Frame) async throws(FopError) -> EntryReply {
         for _ in 1..<Self.linkTriesMax {
             do throws(FopError) { return try await link(request, mayBeGoing: true, in: frame) } catch {
                 guard error == .stale || error == .noEntry else { throw error }
             }
         }
-        return try await link(request, mayBeGoing: false, in: frame)
+        let isLacked = context(request.inode).state.withLock { $0.isLacked }
+        return try await link(request, mayBeGoing: !isLacked, in: frame)
     }
 
     private static let linkTriesMax = 4

@@ -1,4 +1,5 @@
 import ReplicaState
+import Synchronization
 import TranslatorCore
 
 extension ReplicateTranslator {
@@ -21,6 +22,11 @@ extension ReplicateTranslator {
     }
 
     private func find(_ request: LookupRequest, in frame: Frame) async throws(FopError) -> LookupReply {
+        var request = request
+        let isSettled = request.xdata.removeValue(forKey: XdataKey.settledName) != nil
+        if isSettled, case .name(let name, let parent) = request.target {
+            return try await findUnderLock(request, name, parent, in: frame)
+        }
         let first = try await look(request, in: frame)
         guard case .name(let name, let parent) = request.target, first.differ else {
             return try answer(request, first, trusted: first.found, in: frame)
@@ -46,7 +52,9 @@ extension ReplicateTranslator {
             // Whoever was at it may have noted that a replica missed it.
             let good = settled.differ ? try await refresh(.inode(parent), in: frame).data : nobody
             let trusted = settled.differ ? settled.trusted(among: good) : settled.found
-            result = .success(try answer(request, settled, trusted: trusted, in: frame))
+            let reply = try answer(request, settled, trusted: trusted, in: frame)
+            if let inode = reply.inode { context(inode).state.withLock { $0.isLacked = settled.differ } }
+            result = .success(reply)
         } catch {
             result = .failure(error)
         }

@@ -114,15 +114,19 @@ extension ReplicateTranslator {
         let iatts = answers.map { $0?.value?.0 }
         let readable = learn(
             target.inode, iatts: iatts, xdata: answers.map { $0?.value?.1 ?? [:] },
-            isComplete: !answers.contains { $0?.error?.isSilence ?? false }, connections, doubts)
+            isComplete: !answers.contains { $0?.error?.isSilence ?? false },
+            lost: answers.map { $0?.error?.isLossOfName ?? false }, connections, doubts)
         return (readable, iatts)
     }
 
     /// Keeps what a look-up of all replicas has told. Where one that is up said nothing, what it held against others
-    /// when it last spoke holds on: its disk may be broken, and all that was ever synced is on it.
+    /// when it last spoke holds on: its disk may be broken, and all that was ever synced is on it. So does what is
+    /// known of one that has `lost` the gfid: it may lose the last name first, had perhaps all that the others miss,
+    /// and who has the file open reads it there. Whether others keep it is found out by its name.
     @discardableResult
     func learn(
-        _ inode: Inode, iatts: [Iatt?], xdata: [Xdata], isComplete: Bool, _ connections: Connections, _ doubts: UInt64
+        _ inode: Inode, iatts: [Iatt?], xdata: [Xdata], isComplete: Bool, lost: [Bool]? = nil,
+        _ connections: Connections, _ doubts: UInt64
     ) -> ReadableReplicas {
         let context = context(inode)
         let now = volume.environment.time.now()
@@ -131,8 +135,12 @@ extension ReplicateTranslator {
             || context.state.withLock { $0.lease != nil }
         var readable = judge(inode.gfid, iatts: iatts, xdata: xdata, isLocked: isLocked)
         return context.state.withLock { state in
-            if !isComplete, let before = state.known(generation: connections.generation)?.replicas {
+            let lost = lost ?? nobody
+            if !isComplete || lost.contains(true),
+                let before = state.known(generation: connections.generation)?.replicas
+            {
                 readable.restrict(to: before)
+                readable.keep(lost, as: before)
             }
             // A lock may be gone later without a change.
             let stamp = isComplete && !isLocked ? ChangeStamps.combined(xdata) : nil
@@ -181,6 +189,7 @@ extension ReplicateTranslator {
             }
         }
         if failure == nil {
+            if await reason(.io, target.inode, target.fd) == .stale { throw .stale }
             volume.log(
                 .warning, "gfid \(target.inode.gfid): no replica may be read: split-brain, or the good ones are down")
         }
@@ -196,6 +205,13 @@ extension ReadableReplicas {
     mutating func restrict(to before: ReadableReplicas) {
         data = zip(data, before.data).map { $0 && $1 }
         metadata = zip(metadata, before.metadata).map { $0 && $1 }
+    }
+
+    /// These are as they were.
+    mutating func keep(_ chosen: [Bool], as before: ReadableReplicas) {
+        for replica in chosen.indices where chosen[replica] {
+            (data[replica], metadata[replica]) = (before.data[replica], before.metadata[replica])
+        }
     }
 
     /// No other replica has the newest data.

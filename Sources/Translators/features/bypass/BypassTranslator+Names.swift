@@ -36,7 +36,10 @@ extension BypassTranslator {
         try checkNotStale(request.inode)
         var reply = try await subvolume.link(request, in: frame)
         remember(request.inode, as: request.name, in: request.parent)
-        reply.iatt = try await corrected(reply.iatt, request.inode, in: frame)
+        do throws(FopError) { reply.iatt = try await corrected(reply.iatt, request.inode, in: frame) } catch {
+            // The name is made, whoever has taken it, and all others, away again meanwhile.
+            guard error == .stale || error == .noEntry else { throw error }
+        }
         return reply
     }
 

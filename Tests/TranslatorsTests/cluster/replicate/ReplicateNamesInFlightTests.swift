@@ -42,6 +42,31 @@ struct ReplicateNamesInFlightTests {
         await one.stop()
     }
 
+    @Test func `who asks for a settled name waits for its lock, though one replica alone knows the directory well`()
+        async throws
+    {
+        // That one comes last, and what it has under the name until then is gone from the others.
+        let one = try await ReplicaStack(), other = try await ReplicaStack(at: one)
+        let folder = try await one.mkdir("d")
+        let old = try await one.create("f", in: folder)
+        try await one.close(old)
+        let new = try await one.create("f.new", in: folder)
+        one.accuse(1, 0, PendingCounts(entry: 1), "d")
+        let theirs = other.graph.environment.inodes.inode(folder.gfid, type: .directory)
+        let request = RenameRequest(oldParent: folder, oldName: "f.new", newParent: folder, newName: "f")
+        let found = try await meanwhile(.rename, one, other, name: "f") {
+            _ = try await one.replicate.rename(request, in: one.frame)
+        } look: {
+            let unsettled = try await other.lookup("f", in: theirs).iatt.gfid
+            #expect(unsettled == old.inode.gfid)
+            let look = LookupRequest(.name("f", parent: theirs), xdata: [XdataKey.settledName: .int(1)])
+            return try await other.replicate.lookup(look, in: other.frame).iatt.gfid
+        }
+        #expect(found == new.inode.gfid)
+        await other.stop()
+        await one.stop()
+    }
+
     @Test func `a name that is being made is there once it is made everywhere`() async throws {
         let one = try await ReplicaStack(), other = try await ReplicaStack(at: one)
         let isMade = try await meanwhile(.mkdir, one, other, name: "d") {
@@ -134,7 +159,7 @@ struct ReplicateNamesInFlightTests {
         await scene.stack.stop()
     }
 
-    @Test func `a file that one replica did not have for a moment is linked on all, one that stays missing is counted`()
+    @Test func `a file that one replica did not have for a moment is linked on all, one that it has lost is counted`()
         async throws
     {
         let scene = try await ReplicateEntryTests.Scene()
@@ -143,6 +168,13 @@ struct ReplicateNamesInFlightTests {
         for replica in 0..<2 { #expect(scene.stack.exists(replica, "d/new")) }
         #expect(scene.stack.isClean("d"))
         try await scene.stack.unlink("new", in: scene.directory)
+        scene.stack.faulty[1].fail(.link, with: .stale)
+        await #expect(throws: FopError.stale, "it may be losing its last name") { try await scene.perform(.link) }
+        #expect(!scene.stack.exists(0, "d/new"))
+        #expect(scene.stack.isClean("d"))
+        scene.stack.faulty[1].fail(.lookup, with: .noEntry)
+        _ = try await scene.stack.lookup("old", in: scene.directory)
+        scene.stack.faulty[1].mend()
         scene.stack.faulty[1].fail(.link, with: .stale)
         try await scene.perform(.link)
         #expect(scene.stack.counts(0, about: 1, "d") == PendingCounts(entry: 1))
@@ -253,6 +285,33 @@ struct ReplicateNamesInFlightTests {
         stack.faulty[0].fail(.open, with: .noEntry, times: 1)
         await #expect(throws: FopError.stale) { try await stack.open(fd.inode, .readWrite) }
         try await stack.close(try await stack.open(fd.inode, .readWrite))
+        await stack.stop()
+    }
+
+    @Test func `what the good copy held against the others holds on when it loses its last name before them`()
+        async throws
+    {
+        // Else the others' old content is read for a moment, or called a split-brain.
+        let stack = try await ReplicaStack()
+        let fd = try await stack.create("f")
+        try await stack.close(fd)
+        stack.accuse(0, 1, PendingCounts(data: 1), "f")
+        _ = try await stack.lookup("f")
+        let held = try await stack.open(fd.inode)
+        for fop in [Fop.lookup, .open, .xattrop, .inodelk] { stack.faulty[0].fail(fop, with: .stale) }
+        stack.clock.advance(by: .seconds(2))
+        stack.faulty[0].fail(.stat, with: .stale, times: 2)
+        for _ in 0..<2 {
+            await #expect(throws: FopError.stale) {
+                try await stack.replicate.stat(StatRequest(.inode(fd.inode)), in: stack.frame)
+            }
+        }
+        await #expect(throws: FopError.stale) { try await stack.open(fd.inode) }
+        await #expect(throws: FopError.stale) { try await truncate(stack, fd.inode) }
+        stack.clearRecords()
+        #expect(try await stack.read(held) == "")
+        #expect(stack.fops(0).contains(.readv) && !stack.fops(1).contains(.readv))
+        try await stack.close(held)
         await stack.stop()
     }
 }

@@ -121,6 +121,21 @@ extension BypassTests {
             await stack.stop()
         }
 
+        @Test func `a link that is made is no failure, though the file has lost its names when it is asked after`()
+            async throws
+        {
+            let stack = try await BypassStack()
+            let fd = try await stack.create("file")
+            try await stack.write("hello", to: fd)
+            stack.faulty[0].fail(.stat, with: .stale)
+            let link = LinkRequest(inode: fd.inode, parent: stack.root, name: "second")
+            _ = try await stack.bypass.link(link, in: stack.frame)
+            stack.faulty[0].mend()
+            #expect(stack.text(0, "second") == "hello")
+            try await stack.close(fd)
+            await stack.stop()
+        }
+
         @Test func `a file asked for by name while its last descriptor is closed has its attributes all the same`()
             async throws
         {
