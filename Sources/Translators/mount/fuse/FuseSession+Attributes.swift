@@ -7,33 +7,18 @@ import TranslatorCore
 extension FuseSession {
     func getattr(_ handle: UInt64?, _ call: FuseCall) async throws(FopError) {
         let node = try node(call.node)
-        let target = target(node, handle)
         let iatt: Iatt
-        do throws(FopError) {
-            iatt = try await top.stat(StatRequest(target), in: frame(call)).iatt
-        } catch {
-            // fstat(2) comes without a handle.
-            guard case .inode = target, error == .noEntry || error == .stale, let open = handles.first(of: node) else {
-                throw error
-            }
+        if let open = self.open(handle) {
             iatt = try await top.stat(StatRequest(.fd(open.fd)), in: frame(call)).iatt
+        } else {
+            iatt = try await reaching(node) { target throws(FopError) in
+                try await top.stat(StatRequest(target), in: frame(call)).iatt
+            }
         }
-        try checkNamed(iatt, node, handle)
-        replyAttributes(iatt, node, call)
+        replyAttributes(try checkNamed(iatt, node, handle), node, call)
     }
 
-    /// ESTALE, upon which the kernel walks the path again, where what it found by name has none any more and nobody
-    /// here has it open. Told of 0 links it would keep the file under its name, and refuse to link it with ENOENT.
-    private func checkNamed(_ iatt: Iatt, _ node: Node, _ handle: UInt64?) throws(FopError) {
-        guard iatt.nlink == 0, !iatt.isDirectory, handle == nil, handles.first(of: node) == nil else { return }
-        throw .stale
-    }
-
-    /// By the open file where there is one: it is still there when the last name is gone.
-    private func target(_ node: Node, _ handle: UInt64?) -> FopTarget {
-        if let handle, let open = handles[handle] { return .fd(open.fd) }
-        return .inode(node.inode)
-    }
+    private func open(_ handle: UInt64?) -> OpenHandle? { handle.flatMap { handles[$0] } }
 
     private func replyAttributes(_ iatt: Iatt, _ node: Node, _ call: FuseCall) {
         saw(iatt, of: node)
@@ -42,7 +27,16 @@ extension FuseSession {
 
     func setattr(_ change: FuseSetattr, _ call: FuseCall) async throws(FopError) {
         let node = try node(call.node)
-        let target = target(node, change.handle)
+        if let open = open(change.handle) { return try await setattr(change, node, .fd(open.fd), call) }
+        // The size of an open file comes with its handle: without one it is that of what stands under a name.
+        try await reaching(node, ifHeld: change.size != nil || change.isFlushOfTimes) { target throws(FopError) in
+            try await setattr(change, node, target, call)
+        }
+    }
+
+    private func setattr(
+        _ change: FuseSetattr, _ node: Node, _ target: FopTarget, _ call: FuseCall
+    ) async throws(FopError) {
         let frame = frame(call)
         var latest: Iatt?
         if let size = change.size {
@@ -62,8 +56,7 @@ extension FuseSession {
         }
         let now: Iatt
         if let latest { now = latest } else { now = try await top.stat(StatRequest(target), in: frame).iatt }
-        if !change.isFlushOfTimes { try checkNamed(now, node, change.handle) }
-        replyAttributes(now, node, call)
+        replyAttributes(change.isFlushOfTimes ? now : try checkNamed(now, node, change.handle), node, call)
     }
 
     /// With the writeback cache the kernel sends the times of a file right after its last name went, and keeps a

@@ -13,20 +13,22 @@ extension FuseSession {
         guard !HiddenNames.isHidden(name, in: parent.inode) else { throw .noEntry }
         let found: LookupReply
         do throws(FopError) {
-            found = try await lookup(name, in: parent.inode, frame(call))
+            found = try await self.found(name, in: parent.inode, frame(call))
         } catch {
             guard error == .noEntry, settings.negativeTimeout > .zero else { throw error }
             call.queue.reply(call.unique, fuse_entry_out.absent(valid: absentValid))
             return
         }
-        replyEntry(found.iatt, inode: found.inode, call)
+        await replyFound(found, as: name, in: parent.inode, call)
     }
 
     /// What was put into a brick from outside has no gfid, and the brick says ENODATA: it is asked to give it one, as
     /// GlusterFS's mount does.
-    private func lookup(_ name: EntryName, in parent: Inode, _ frame: Frame) async throws(FopError) -> LookupReply {
+    func look(
+        _ name: EntryName, in parent: Inode, _ xdata: Xdata, _ frame: Frame
+    ) async throws(FopError) -> LookupReply {
         do throws(FopError) {
-            return try await top.lookup(LookupRequest(.name(name, parent: parent)), in: frame)
+            return try await top.lookup(LookupRequest(.name(name, parent: parent), xdata: xdata), in: frame)
         } catch {
             guard error == .noData, writeGate.isOpen else { throw error }
             let xdata: Xdata = [XdataKey.gfidRequest: .gfid(.random())]
@@ -49,13 +51,14 @@ extension FuseSession {
     func saw(_ iatt: Iatt, of node: Node) {
         node.mode.store(UInt16(truncatingIfNeeded: iatt.permissions), until: beliefEnd)
         node.told.store(iatt.changeDigest, ordering: .relaxed)
+        node.isNameless.store(iatt.nlink == 0 && !iatt.isDirectory, ordering: .relaxed)
     }
 
     func entry(_ node: Node, _ iatt: Iatt) -> fuse_entry_out {
         fuse_entry_out(node: node.number, iatt, entryValid: entryValid, attributesValid: attributesValid)
     }
 
-    private func replyEntry(_ iatt: Iatt, inode: Inode?, _ call: FuseCall) {
+    func replyEntry(_ iatt: Iatt, inode: Inode?, _ call: FuseCall) {
         let node = remember(iatt, inode)
         if !call.queue.reply(call.unique, entry(node, iatt)) { forget(node.number, lookups: 1) }
     }
@@ -92,9 +95,14 @@ extension FuseSession {
         case .link(let name, let linked):
             let linked = try node(linked)
             try checkName(name, in: parent)
-            let reply = try await top.link(
-                LinkRequest(inode: linked.inode, parent: parent.inode, name: name), in: frame)
-            replyEntry(reply.iatt, inode: linked.inode, call)
+            do throws(FopError) {
+                let reply = try await top.link(
+                    LinkRequest(inode: linked.inode, parent: parent.inode, name: name), in: frame)
+                replyEntry(reply.iatt, inode: linked.inode, call)
+            } catch {
+                guard error == .stale || error == .noEntry else { throw error }
+                try await linkAgain(linked, name, in: parent, call)
+            }
         default: preconditionFailure("\(request) makes no entry")
         }
     }

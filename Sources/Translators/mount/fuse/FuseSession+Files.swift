@@ -2,6 +2,7 @@ import CFuse
 import CPosix
 import FuseProtocol
 import Glibc
+import Synchronization
 import TranslatorCore
 
 /// Open files: opening, reading, writing, closing.
@@ -35,7 +36,14 @@ extension FuseSession {
         let frame = frame(call)
         if open.killsPrivileges { try await killPrivileges(node, .inode(node.inode), call, frame) }
         let fd = Fd(inode: node.inode, flags: openFlags(open.flags))
-        let stamp = try await openFound(fd, frame).xdata[XdataKey.changeStamp]
+        let stamp: XdataValue?
+        do throws(FopError) {
+            if node.isNameless.load(ordering: .relaxed) { try checkReopens(call) }
+            stamp = try await openFound(fd, frame).xdata[XdataKey.changeStamp]
+        } catch {
+            guard error == .stale, let held = takeHeld(node, call) else { throw error }
+            return try await replyHeld(held.number, held.handle, fd.flags, call)
+        }
         await refuteKernel(of: fd, node, stamp, call.queue, frame)
         let reply = opened(fd, node)
         if !call.queue.reply(call.unique, reply) { await abandon(reply.fh) }
@@ -54,8 +62,25 @@ extension FuseSession {
         return fuse_open_out(handle: handles.add(OpenHandle(fd: fd, node: node)), flags: replyFlags(fd.flags))
     }
 
+    /// The file is gone, but held for whoever walks its path a second time. How it is written comes with each write.
+    private func replyHeld(
+        _ number: UInt64, _ handle: OpenHandle, _ flags: OpenFlags, _ call: FuseCall
+    ) async throws(FopError) {
+        do throws(FopError) {
+            if flags.canWrite, !handle.fd.flags.canWrite { throw .stale }
+            if flags.contains(.truncate) {
+                _ = try await top.truncate(TruncateRequest(.fd(handle.fd), size: 0), in: frame(call))
+            }
+        } catch {
+            await abandon(number)
+            throw error
+        }
+        let reply = fuse_open_out(handle: number, flags: replyFlags(flags))
+        if !call.queue.reply(call.unique, reply) { await abandon(number) }
+    }
+
     /// The kernel did not take the reply that named this handle.
-    private func abandon(_ number: UInt64) async {
+    func abandon(_ number: UInt64) async {
         guard let handle = handles.remove(number) else { return }
         await top.release(handle.fd)
         if let inode = nodes.closed(handle.node) { top.forget(inode) }

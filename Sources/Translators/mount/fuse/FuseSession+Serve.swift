@@ -44,7 +44,11 @@ extension FuseSession {
             case .initialize, .forget, .batchForget, .interrupt: throw FopError.io  // the worker does these itself
             }
         } catch {
-            call.queue.reply(call.unique, error: error == .noEntry && request.isOfNode ? .stale : error)
+            let error = error == .noEntry && request.isOfNode ? .stale : error
+            if error == .stale, request.isOfNode {
+                secondWalks.begin(call.pid, needsName: request.isLink, at: environment.time.now())
+            }
+            call.queue.reply(call.unique, error: error)
         }
     }
 
@@ -64,6 +68,8 @@ extension FuseSession {
 }
 
 extension FuseRequest {
+    fileprivate var isLink: Bool { if case .link = self { true } else { false } }
+
     /// About an object that the kernel knows already, not about a name. Where that is gone somebody else has taken its
     /// name, or another object has it by now: told ESTALE, the kernel walks the path once more; told ENOENT it would
     /// say that a name is not there which always was.

@@ -24,7 +24,9 @@ extension FuseSession {
     }
 
     private func xattr(_ name: String, of node: Node, _ call: FuseCall) async throws(FopError) -> [UInt8] {
-        let reply = try await top.getxattr(GetxattrRequest(.inode(node.inode), name: name), in: frame(call))
+        let reply = try await reaching(node) { target throws(FopError) in
+            try await top.getxattr(GetxattrRequest(target, name: name), in: frame(call))
+        }
         guard let value = reply.xattrs[name] else { throw .noData }
         return value
     }
@@ -54,7 +56,9 @@ extension FuseSession {
     /// As ext4 shows them: `trusted.*` to root alone.
     func listxattr(bytes: Int, _ call: FuseCall) async throws(FopError) {
         let node = try node(call.node)
-        let all = try await top.getxattr(GetxattrRequest(.inode(node.inode)), in: frame(call)).xattrs
+        let all = try await reaching(node) { target throws(FopError) in
+            try await top.getxattr(GetxattrRequest(target), in: frame(call)).xattrs
+        }
         var names: [UInt8] = []
         for name in all.keys.sorted() where !HiddenNames.isHidden(xattr: name) {
             if call.uid != 0 && name.hasPrefix("trusted.") { continue }
@@ -70,8 +74,9 @@ extension FuseSession {
         guard !HiddenNames.isHidden(xattr: name) else { throw .notPermitted }
         guard let mode = SetxattrRequest.Mode(rawValue: set.mode) else { throw .invalid }
         let frame = frame(call)
-        _ = try await top.setxattr(
-            SetxattrRequest(.inode(node.inode), xattrs: [name: set.value], mode: mode), in: frame)
+        _ = try await reaching(node) { target throws(FopError) in
+            try await top.setxattr(SetxattrRequest(target, xattrs: [name: set.value], mode: mode), in: frame)
+        }
         changed(name, of: node)
         if set.killsGroupID { try await dropGroupID(node, frame) }
         call.queue.reply(call.unique)
@@ -81,7 +86,9 @@ extension FuseSession {
         let node = try node(call.node)
         let name = XattrText.text(name)
         guard !HiddenNames.isHidden(xattr: name) else { throw .notPermitted }
-        _ = try await top.removexattr(RemovexattrRequest(.inode(node.inode), names: [name]), in: frame(call))
+        _ = try await reaching(node) { target throws(FopError) in
+            try await top.removexattr(RemovexattrRequest(target, names: [name]), in: frame(call))
+        }
         changed(name, of: node)
         call.queue.reply(call.unique)
     }

@@ -13,6 +13,7 @@ final class FuseSession: Sendable {
     let newGfids = NewGfids()
     let handles = HandleTable()
     let lockWaits = LockWaits()
+    let secondWalks = SecondWalks()
     let writeGate: WriteGate
     /// Whether bricks of a GlusterFS cluster stand below, which its own mounts use too.
     let isClustered: Bool

@@ -7,13 +7,19 @@ final class OpenHandle: Sendable {
     let node: Node
     /// The flock(2) lock that this open holds, and by which owner.
     let flock = Mutex<Flock?>(nil)
+    /// No program has it open: the mount holds it for one that is about to use it (`SecondWalks`). Whoever sets it to
+    /// false is the one to close it, or to hand it to the kernel.
+    let isHeldByMount: Atomic<Bool>
 
     struct Flock {
         let mode: LockMode
         let owner: LockOwner
     }
 
-    init(fd: Fd, node: Node) { (self.fd, self.node) = (fd, node) }
+    init(fd: Fd, node: Node, isHeldByMount: Bool = false) {
+        (self.fd, self.node) = (fd, node)
+        self.isHeldByMount = Atomic(isHeldByMount)
+    }
 }
 
 /// The numbers of open files. A number holds its slot's generation, so that one that was released means nothing.
@@ -55,7 +61,7 @@ final class HandleTable: Sendable {
             let slot = state.free.popLast() ?? state.slots.count
             if slot == state.slots.count { state.slots.append(Slot(handle: nil, generation: 1)) }
             state.slots[slot].handle = handle
-            return UInt64(state.slots[slot].generation) << 32 | UInt64(slot << Self.shardBits | shard)
+            return Self.number(shard, slot, state.slots[slot].generation)
         }
     }
 
@@ -72,13 +78,24 @@ final class HandleTable: Sendable {
         }
     }
 
-    /// Any through which `node` is open. Looks at all: for what is rare.
-    func first(of node: Node) -> OpenHandle? {
-        for shard in shards {
-            let found = shard.state.withLock { $0.slots.first { $0.handle?.node === node }?.handle }
+    /// Any through which `node` is open, held so or not; nil: either way. Looks at all: for what is rare.
+    func first(of node: Node, isHeldByMount held: Bool?) -> (number: UInt64, handle: OpenHandle)? {
+        for (position, shard) in shards.enumerated() {
+            let found = shard.state.withLock { state -> (UInt64, OpenHandle)? in
+                for (slot, entry) in state.slots.enumerated() {
+                    guard let handle = entry.handle, handle.node === node else { continue }
+                    if let held, handle.isHeldByMount.load(ordering: .relaxed) != held { continue }
+                    return (Self.number(position, slot, entry.generation), handle)
+                }
+                return nil
+            }
             if let found { return found }
         }
         return nil
+    }
+
+    private static func number(_ shard: Int, _ slot: Int, _ generation: UInt32) -> UInt64 {
+        UInt64(generation) << 32 | UInt64(slot << shardBits | shard)
     }
 
     var count: Int { shards.reduce(0) { $0 + $1.state.withLock { $0.slots.count - $0.free.count } } }

@@ -13,6 +13,8 @@ final class Node: Sendable {
     let defaultACL = Fact()
     /// 0 when the file has no capabilities; 1 is not kept, because then the value counts.
     let capability = Fact()
+    /// The kernel was told last that it has no name any more.
+    let isNameless = Atomic<Bool>(false)
     /// A digest of the size and times that the kernel was told last.
     let told = Atomic<UInt64>(0)
     /// The change stamp of the file when an open last looked whether that still holds.
