@@ -1,7 +1,6 @@
 """What two mounts of one volume promise each other: whoever opens or locks a file sees what was written before a close or an
 unlock, and a file that is replaced while it is read is read to its end.
 """
-import errno
 import os
 import struct
 import subprocess
@@ -76,9 +75,7 @@ def expect_replaced_while_read(writer, reader, replacements):
                     complaints.append("%d bytes, not one content" % len(content))
                 reads[0] += 1
             except OSError as error:
-                # A name is looked up twice at most, then it is ESTALE; a descriptor, which has none here, is good for ever.
-                if error.filename is None or (writer == reader and error.errno != errno.ESTALE):
-                    complaints.append(str(error))
+                complaints.append(str(error))
 
     replace(0)
     threads = [threading.Thread(target=read_on) for _ in range(3)]
@@ -91,6 +88,5 @@ def expect_replaced_while_read(writer, reader, replacements):
         ending.set()
         for thread in threads:
             thread.join()
-    # Not yet none: on a cluster about one descriptor in 1,500 is ESTALE or EBADF (87 of 4,238 before anything was done).
-    opens = reads[0] + len(complaints)
-    expect(len(complaints) * 200 <= opens, "%d of %d opens met %s" % (len(complaints), opens, complaints[:3]))
+    # (On glusterfs's own mount 366 of 6,500 opens fail with ESTALE, and most where another mount replaces the file.)
+    expect(not complaints, "%d of %d opens met %s" % (len(complaints), reads[0] + len(complaints), complaints[:3]))
