@@ -104,8 +104,8 @@ public enum XdataKey {
     /// A look-up has `trusted.gfid2path.*` of what it finds brought in line with the names that lead there: whoever
     /// made or removed one may have died between the two. Our own; other bricks pass it over.
     public static let mendPaths = "bypass.mend-paths"
-    /// In LOOKUP, STAT and OPEN, answered with a number that differs after every later change to the inode, to its xattrs
-    /// too; no answer where that cannot be promised. Our own; other bricks pass it over.
+    /// In LOOKUP, STAT and OPEN, answered with a number that differs after every later change to the inode, to its
+    /// xattrs too; no answer where that cannot be promised. Our own; other bricks pass it over.
     public static let changeStamp = "bypass.change-stamp"
     /// A look-up by name waits for whoever is changing the name at this moment. Our own, and goes no further down than
     /// to `cluster/replicate`.
