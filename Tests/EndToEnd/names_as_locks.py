@@ -94,7 +94,7 @@ class Occupied(Lock):
         try:
             os.rmdir(self.name)
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.ENOENT):
+            if error.errno not in (errno.ENOTEMPTY, errno.ENOENT, errno.ESTALE):
                 raise
 
 
@@ -215,7 +215,10 @@ class Replacer:
         # A link of a file that loses its last name meanwhile is ENOENT in any kernel: so is one in a hundred on ext4.
         gone = failed.pop("link: ENOENT", 0)
         expect(gone <= 1 + links / 25, "%d of %d links found nothing" % (gone, links))
-        # (glusterfs's own mount: ESTALE in one use of 15, and ENOENT for most links.)
+        # A walk that took longer than the mount's patience, on a machine with much else to do. (glusterfs's own mount: ESTALE in one
+        # use of 15, and ENOENT for most links.)
+        lost = sum(failed.pop(what) for what in list(failed) if what.endswith("ESTALE"))
+        expect(lost <= 1 + done / 2000, "ESTALE %d times in %d uses" % (lost, done))
         expect(not failed, "a name that always exists meets %s in %d uses" % (failed, done))
 
     def replace_on(self):

@@ -37,7 +37,14 @@ struct ReplicateContentionTests {
         #expect(await gate.holds())
         let healer = Frame(caller: .selfHeal)
         async let locked: Void = lockWhole(stack, fd, .acquire, healer)
-        #expect(await eventually { stack.recording[0].steps.contains { $0.word("command") == "acquire" } })
+        // Until its lock waits behind the write's: only then has the writer heard of it.
+        let asked: Xdata = [XdataKey.inodelkDomainCount: .string(stack.replicate.lockDomain)]
+        let look = LookupRequest(.inode(fd.inode), xdata: asked)
+        #expect(
+            await eventually {
+                let reply = try? await stack.recording[0].lookup(look, in: stack.frame)
+                return reply?.xdata[XdataKey.inodelkCount]?.integer == 2
+            })
         async let second = stack.write("two", to: fd, at: 10)
         gate.open()
         _ = try await first
