@@ -66,4 +66,17 @@ struct ReplacedFileTests {
         #expect(walks.walk(7, at: { begin + SecondWalks.patience }) == nil)
         #expect(walks.walk(7, at: { begin }) == nil)
     }
+
+    @Test func `look-ups of others do not even read the clock once all walks must have ended`() {
+        let walks = SecondWalks()
+        let begin = MonotonicTime(nanoseconds: 1_000_000_000), end = begin + SecondWalks.patience
+        walks.begin(7, needsName: false, at: begin)
+        #expect(walks.walk(8, at: { end }) == nil)
+        var reads = 0
+        func now() -> MonotonicTime {
+            reads += 1
+            return end
+        }
+        #expect(walks.walk(8, at: now) == nil && reads == 0)
+    }
 }

@@ -25,8 +25,8 @@ final class SecondWalks: Sendable {
     private static let walksMax = 256
 
     private let walks = Mutex<[UInt32: Walk]>([:])
-    /// So that look-ups take no lock while nobody walks.
-    private let count = Atomic<Int>(0)
+    /// When the last of them ends, in nanoseconds of the clock. 0: nobody walks, and look-ups take no lock.
+    private let lastEnd = Atomic<Int64>(0)
 
     /// This process (its thread, as the kernel calls it) is told ESTALE. One that this mount cannot tell from others,
     /// because it is in a PID namespace beside ours, has the number 0.
@@ -35,22 +35,22 @@ final class SecondWalks: Sendable {
         walks.withLock { walks in
             if walks.count >= Self.walksMax { walks = walks.filter { $0.value.end > now } }
             guard walks.count < Self.walksMax || walks[process] != nil else { return }
-            let held = walks[process]?.held
-            walks[process] = Walk(end: now + Self.patience, needsName: needsName, held: held)
-            count.store(walks.count, ordering: .relaxed)
+            let end = now + Self.patience
+            walks[process] = Walk(end: end, needsName: needsName, held: walks[process]?.held)
+            lastEnd.store(end.nanoseconds, ordering: .relaxed)
         }
     }
 
     /// The walk that this process is in; nil, as good as always.
     func walk(_ process: UInt32, at now: () -> MonotonicTime) -> Walk? {
-        if count.load(ordering: .relaxed) == 0 { return nil }
+        if lastEnd.load(ordering: .relaxed) == 0 { return nil }
         let now = now()
         return walks.withLock { walks in
-            guard let walk = walks[process] else { return nil }
-            if walk.end > now { return walk }
-            walks[process] = nil
-            count.store(walks.count, ordering: .relaxed)
-            return nil
+            if now.nanoseconds >= lastEnd.load(ordering: .relaxed) {
+                walks.removeAll()
+                lastEnd.store(0, ordering: .relaxed)
+            }
+            return walks[process].flatMap { $0.end > now ? $0 : nil }
         }
     }
 
@@ -58,9 +58,10 @@ final class SecondWalks: Sendable {
     func found(_ place: Place, held: UInt64?, by process: UInt32) -> UInt64? {
         walks.withLock { walks in
             guard var walk = walks[process] else { return held }
-            defer { walks[process] = walk }
+            let before = walk.held
             (walk.found, walk.held) = (place, held)
-            return walks[process]?.held
+            walks[process] = walk
+            return before
         }
     }
 }
