@@ -15,10 +15,9 @@ tell. With three replicas nobody reads without two. The root's xattrs are healed
 Run it: python3 ahead.py            must print 'holds'
         python3 ahead.py --break X  with rule X taken out: must print a counterexample
 """
-import argparse
 from typing import NamedTuple, Optional
 
-from exploration import report
+from exploration import parser, report
 
 RULES = {
     "before": "every replica that can be reached is marked before the epoch is opened",
@@ -189,9 +188,7 @@ def violated(w, broken):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                 epilog="rules: " + "; ".join("%s: %s" % r for r in RULES.items()))
-    ap.add_argument("--break", dest="broken", action="append", default=[], choices=list(RULES))
+    ap = parser(__doc__, RULES)
     ap.add_argument("--replicas", type=int, choices=[2, 3], default=2)
     ap.add_argument("--writes", type=int, default=2)
     ap.add_argument("--outages", type=int, default=3)

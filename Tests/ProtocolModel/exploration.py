@@ -1,4 +1,5 @@
 """What the models have in common: every world that can be reached from a start, and how a claim that broke is told."""
+import argparse
 import sys
 from collections import deque
 
@@ -38,3 +39,11 @@ def report(start, moves, violated):
             print("%3d. %s" % (number, step))
         sys.exit(1)
     print("holds (%d states)" % states)
+
+
+def parser(description, rules):
+    """Of a model's options: --break takes a rule out, as often as it is given."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                   epilog="rules: " + "; ".join("%s: %s" % rule for rule in rules.items()))
+    made.add_argument("--break", dest="broken", action="append", default=[], choices=list(rules))
+    return made

@@ -10,10 +10,9 @@ out of a heal. Locks and records are the other model's matter: each step here is
 Run it: python3 three_replicas.py            must print 'holds'
         python3 three_replicas.py --break X  with rule X taken out: must print a counterexample
 """
-import argparse
 from typing import NamedTuple
 
-from exploration import report
+from exploration import parser, report
 
 UNIT = 100
 ALL = range(3)
@@ -111,9 +110,7 @@ def violated(w):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                 epilog="rules: " + "; ".join("%s: %s" % r for r in RULES.items()))
-    ap.add_argument("--break", dest="broken", action="append", default=[], choices=list(RULES))
+    ap = parser(__doc__, RULES)
     ap.add_argument("--writes", type=int, default=2, help="of the bypass writer")
     ap.add_argument("--ordinary-writes", type=int, default=2)
     ap.add_argument("--outages", type=int, default=3)

@@ -274,17 +274,23 @@ struct ReplicateNamesInFlightTests {
         await stack.stop()
     }
 
-    @Test func `an open that finds the name on a stale copy alone is ESTALE, so that the kernel looks again`()
-        async throws
-    {
+    /// A closed file that the first replica has better than the second, as this client knows.
+    private func behind() async throws -> (ReplicaStack, Inode) {
         let stack = try await ReplicaStack()
         let fd = try await stack.create("f")
         try await stack.close(fd)
         stack.accuse(0, 1, PendingCounts(data: 1), "f")
         _ = try await stack.lookup("f")
+        return (stack, fd.inode)
+    }
+
+    @Test func `an open that finds the name on a stale copy alone is ESTALE, so that the kernel looks again`()
+        async throws
+    {
+        let (stack, inode) = try await behind()
         stack.faulty[0].fail(.open, with: .noEntry, times: 1)
-        await #expect(throws: FopError.stale) { try await stack.open(fd.inode, .readWrite) }
-        try await stack.close(try await stack.open(fd.inode, .readWrite))
+        await #expect(throws: FopError.stale) { try await stack.open(inode, .readWrite) }
+        try await stack.close(try await stack.open(inode, .readWrite))
         await stack.stop()
     }
 
@@ -292,22 +298,18 @@ struct ReplicateNamesInFlightTests {
         async throws
     {
         // Else the others' old content is read for a moment, or called a split-brain.
-        let stack = try await ReplicaStack()
-        let fd = try await stack.create("f")
-        try await stack.close(fd)
-        stack.accuse(0, 1, PendingCounts(data: 1), "f")
-        _ = try await stack.lookup("f")
-        let held = try await stack.open(fd.inode)
+        let (stack, inode) = try await behind()
+        let held = try await stack.open(inode)
         for fop in [Fop.lookup, .open, .xattrop, .inodelk] { stack.faulty[0].fail(fop, with: .stale) }
         stack.clock.advance(by: .seconds(2))
         stack.faulty[0].fail(.stat, with: .stale, times: 2)
         for _ in 0..<2 {
             await #expect(throws: FopError.stale) {
-                try await stack.replicate.stat(StatRequest(.inode(fd.inode)), in: stack.frame)
+                try await stack.replicate.stat(StatRequest(.inode(inode)), in: stack.frame)
             }
         }
-        await #expect(throws: FopError.stale) { try await stack.open(fd.inode) }
-        await #expect(throws: FopError.stale) { try await truncate(stack, fd.inode) }
+        await #expect(throws: FopError.stale) { try await stack.open(inode) }
+        await #expect(throws: FopError.stale) { try await truncate(stack, inode) }
         stack.clearRecords()
         #expect(try await stack.read(held) == "")
         #expect(stack.fops(0).contains(.readv) && !stack.fops(1).contains(.readv))

@@ -18,6 +18,14 @@ struct PosixRacesTests {
         return lstat("\(brick.directory)/\(folders.inner)/\(gfid)", &status) == 0
     }
 
+    /// A file "f" that is open, and what holds it on the brick.
+    private func openFile() async throws -> (ScratchBrick, Fd, PosixBrick, BrickObject) {
+        let brick = try await ScratchBrick()
+        let fd = try await brick.create("f")
+        let own = try brick.posix.brick
+        return (brick, fd, own, try own.object(named: "f", in: own.root))
+    }
+
     @Test func `a directory that is removed while it is looked up keeps no handle`() async throws {
         let brick = try await ScratchBrick()
         let inode = try await brick.mkdir("d")
@@ -47,10 +55,7 @@ struct PosixRacesTests {
     }
 
     @Test func `an open file that loses its name while it is looked up keeps no handle of a name`() async throws {
-        let brick = try await ScratchBrick()
-        let fd = try await brick.create("f")
-        let own = try brick.posix.brick
-        let object = try own.object(named: "f", in: own.root)
+        let (brick, fd, own, object) = try await openFile()
         _ = try await brick.posix.unlink(UnlinkRequest(parent: brick.root, name: "f"), in: brick.frame)
         let status = try object.status()
         #expect(status.st_nlink == 1, "its handle waits for the last close")
@@ -64,10 +69,7 @@ struct PosixRacesTests {
     }
 
     @Test func `a file that loses its name while it is looked up, and its handle after, is sought anew`() async throws {
-        let brick = try await ScratchBrick()
-        let fd = try await brick.create("f")
-        let own = try brick.posix.brick
-        let object = try own.object(named: "f", in: own.root)
+        let (brick, fd, own, object) = try await openFile()
         #expect(unlink("\(brick.directory)/f") == 0)
         #expect(throws: FopError.tryAgain) {
             try own.mendHandle(fd.inode.gfid, object, try object.status(), parent: .root, name: "f")
@@ -97,10 +99,7 @@ struct PosixRacesTests {
     }
 
     @Test func `a file whose last names two processes take away at once keeps no handle of a name`() async throws {
-        let brick = try await ScratchBrick()
-        let fd = try await brick.create("f")
-        let own = try brick.posix.brick
-        let object = try own.object(named: "f", in: own.root)
+        let (brick, fd, own, object) = try await openFile()
         #expect(unlink("\(brick.directory)/f") == 0)
         // Ours has it open, the other has not.
         try own.retireHandle(fd.inode.gfid, of: object, in: brick.posix.openFiles)
@@ -112,10 +111,7 @@ struct PosixRacesTests {
     }
 
     @Test func `who gives a file a name makes its handle where that went meanwhile`() async throws {
-        let brick = try await ScratchBrick()
-        let fd = try await brick.create("f")
-        let own = try brick.posix.brick
-        let object = try own.object(named: "f", in: own.root)
+        let (brick, fd, own, object) = try await openFile()
         try own.removeHandle(fd.inode.gfid)
         try own.keepHandle(fd.inode.gfid, of: object)
         #expect(hasHandle(brick, fd.inode.gfid))
