@@ -30,6 +30,9 @@ public struct FopError: Error, Hashable, Sendable {
 }
 
 extension FopError {
+    /// The object is not there, or not any more: ENOENT or ESTALE, and bricks give either for a gfid.
+    public var isAbsence: Bool { self == .stale || self == .noEntry }
+
     /// The C name: "ENOSPC"; the number where the C library knows none.
     public var name: String { strerrorname_np(code).map { String(cString: $0) } ?? String(code) }
 

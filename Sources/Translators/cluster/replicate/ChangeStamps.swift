@@ -6,12 +6,11 @@ enum ChangeStamps {
 
     /// Nil where one has none: it cannot say, was not asked, or its brick does not know of them.
     static func combined(_ answers: [Xdata?]) -> UInt64? {
-        // FNV-1a's offset and multiplier (64 bits).
-        var combined: UInt64 = 0xCBF2_9CE4_8422_2325
+        var digest = WordDigest()
         for answer in answers {
             guard case .uint(let stamp) = answer?[XdataKey.changeStamp] else { return nil }
-            combined = (combined ^ stamp) &* 0x100_0000_01B3
+            digest.add(stamp)
         }
-        return combined
+        return digest.value
     }
 }

@@ -29,7 +29,7 @@ struct Outcome<Reply: Sendable>: Sendable {
     /// Nobody did it, because the object is nowhere any more.
     var isGone: Bool {
         let reasons = answers.compactMap { $0?.error }
-        return !succeeded.contains(true) && !reasons.isEmpty && reasons.allSatisfy { $0 == .stale || $0 == .noEntry }
+        return !succeeded.contains(true) && !reasons.isEmpty && reasons.allSatisfy(\.isAbsence)
     }
 
     /// The error to hand up: what a replica that was there said, in preference to that another was not there.

@@ -38,7 +38,7 @@ extension ReplicateTranslator {
             await unlock(locks, on: tries.map { $0?.value != nil }, in: frame)
             let waited = try await lockInOrder(locks, on: chosen, in: frame)
             // Whoever was in the way may have been making just what a replica did not have yet.
-            let lacked = waited.contains { $0?.error == .stale || $0?.error == .noEntry }
+            let lacked = waited.contains { $0?.error?.isAbsence ?? false }
             guard lacked, waited.contains(where: { $0?.value != nil }), round < Self.lockRoundsMax else {
                 return try await settle(locks, waited, in: frame)
             }

@@ -43,7 +43,7 @@ extension ReplicateTranslator {
         var absent = nobody
         for (replica, answer) in answers.enumerated() {
             guard let error = answer?.error else { continue }
-            guard error == .stale || error == .noEntry else { throw error }
+            guard error.isAbsence else { throw error }
             absent[replica] = true
         }
         return absent

@@ -237,7 +237,7 @@ extension ReplicateTranslator {
         guard settings.quorum.isMet(by: takesPart) else { return .readOnly }
         if zip(takesPart, isWhole).contains(where: { $0 && $1 }) { return nil }
         // A copy that is losing its name says nothing any more of the others.
-        if !isWhole.contains(true), !marked.answers.contains(where: { $0?.error?.isLossOfName ?? false }) {
+        if !isWhole.contains(true), !marked.answers.contains(where: { $0?.error?.isAbsence ?? false }) {
             volume.log(
                 .error, "gfid \(inode.gfid): split-brain, every replica is accused; to see it: healctl split-brain list"
             )

@@ -50,7 +50,7 @@ extension ReplicateTranslator {
     public func link(_ request: LinkRequest, in frame: Frame) async throws(FopError) -> EntryReply {
         for _ in 1..<Self.linkTriesMax {
             do throws(FopError) { return try await link(request, mayBeGoing: true, in: frame) } catch {
-                guard error == .stale || error == .noEntry else { throw error }
+                guard error.isAbsence else { throw error }
             }
         }
         let isLacked = context(request.inode).state.withLock { $0.isLacked }

@@ -8,7 +8,7 @@ extension ReplicateTranslator {
     /// known which of them were in the middle of it.
     func reason(_ error: FopError, _ inode: Inode, _ fd: ReplicaFd?) async -> FopError {
         guard fd == nil, error == .io || error == .notConnected else { return error }
-        return await goodCopies(of: inode).answers.contains { $0?.error?.isLossOfName ?? false } ? .stale : error
+        return await goodCopies(of: inode).answers.contains { $0?.error?.isAbsence ?? false } ? .stale : error
     }
 
     /// No copy that was last known to be good is there any more, or has a name. The others' turn comes next.
@@ -26,9 +26,4 @@ extension ReplicateTranslator {
         }
         return Outcome(answers)
     }
-}
-
-extension FopError {
-    /// A gfid that is not there, or not any more.
-    var isLossOfName: Bool { self == .stale || self == .noEntry }
 }

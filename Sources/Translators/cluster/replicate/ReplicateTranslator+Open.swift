@@ -66,7 +66,7 @@ extension ReplicateTranslator {
     /// ESTALE where those that have the newest data have lost the name while this was opened, and others not yet: by
     /// such a descriptor nothing could be read.
     private func loss(of inode: Inode, _ opened: Outcome<Xdata>) -> FopError? {
-        let isGone = opened.answers.map { [.noEntry, .stale].contains($0?.error) }
+        let isGone = opened.answers.map { $0?.error?.isAbsence ?? false }
         guard isGone.contains(true), let good = lastKnown(inode, generation: connections.generation)?.data else {
             return nil
         }

@@ -105,7 +105,7 @@ extension ReplicateTranslator {
         guard answers.contains(where: { $0?.value != nil }) else {
             let error = Outcome(answers).error ?? .notConnected
             let context: ReplicaInode? = target.inode.contexts.context(at: slot)
-            guard error == .noEntry || error == .stale, var old = context?.state.withLock({ $0.readable }) else {
+            guard error.isAbsence, var old = context?.state.withLock({ $0.readable }) else {
                 throw error
             }
             if let relied = context?.state.withLock({ $0.relied }) { old.replicas.onlyData(of: relied) }
@@ -115,7 +115,7 @@ extension ReplicateTranslator {
         let readable = learn(
             target.inode, iatts: iatts, xdata: answers.map { $0?.value?.1 ?? [:] },
             isComplete: !answers.contains { $0?.error?.isSilence ?? false },
-            lost: answers.map { $0?.error?.isLossOfName ?? false }, connections, doubts)
+            lost: answers.map { $0?.error?.isAbsence ?? false }, connections, doubts)
         return (readable, iatts)
     }
 
@@ -228,5 +228,5 @@ extension FopError {
     }
 
     /// Says nothing of what the replica holds.
-    var isSilence: Bool { isAboutReplica && self != .noEntry && self != .stale }
+    var isSilence: Bool { isAboutReplica && !isAbsence }
 }

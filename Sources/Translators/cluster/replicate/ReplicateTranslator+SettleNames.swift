@@ -14,7 +14,7 @@ extension ReplicateTranslator: NameSettling {
         let held: [Bool]
         do throws(FopError) { held = try await lock(locks.locks, on: connections.up, in: frame) } catch {
             // The directory is gone everywhere, and its names with it.
-            if error == .stale || error == .noEntry { return .alike }
+            if error.isAbsence { return .alike }
             throw error
         }
         let result: Result<SettledName, FopError>

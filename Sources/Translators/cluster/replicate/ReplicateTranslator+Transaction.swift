@@ -26,7 +26,7 @@ struct LockedChange: Sendable {
 
     /// Better not done at all than left to a heal: for want of something of this process's, or of what is going anyway.
     func isBetterUndone(_ error: FopError) -> Bool {
-        error.isAboutThisProcess || mayBeGoing && (error == .stale || error == .noEntry)
+        error.isAboutThisProcess || mayBeGoing && error.isAbsence
     }
 
     static func metadata(_ target: ReplicaTarget) -> LockedChange {

@@ -51,7 +51,7 @@ extension BypassTranslator {
             learn(try await xattrop(fd.map { .fd($0) } ?? .inode(inode), marks.reading), of: gfid)
             return false
         } catch {
-            guard error == .noEntry || error == .stale else { return false }
+            guard error.isAbsence else { return false }
             isGone(gfid)
             return true
         }

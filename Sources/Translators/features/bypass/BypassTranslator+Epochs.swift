@@ -171,7 +171,7 @@ extension BypassTranslator {
     /// The same; where it cannot be opened because the last name is gone, what this open of the file holds there.
     func dataFd(_ file: BypassInode, orOf own: Fd?) async throws(FopError) -> Fd {
         do throws(FopError) { return try await dataFd(file) } catch {
-            guard error == .noEntry || error == .stale, let own,
+            guard error.isAbsence, let own,
                 let held = replicaSet.descriptor(of: own, on: targetPosition)
             else { throw error }
             return held

@@ -38,7 +38,7 @@ extension BypassTranslator {
         remember(request.inode, as: request.name, in: request.parent)
         do throws(FopError) { reply.iatt = try await corrected(reply.iatt, request.inode, in: frame) } catch {
             // The name is made, whoever has taken it, and all others, away again meanwhile.
-            guard error == .stale || error == .noEntry else { throw error }
+            guard error.isAbsence else { throw error }
         }
         return reply
     }

@@ -24,7 +24,7 @@ extension BypassTranslator {
             replicaSet.descriptor(of: fd, on: targetPosition) == nil
         else { return }
         do throws(FopError) { _ = try await dataFd(file) } catch {
-            guard error == .noEntry || error == .stale else { return }
+            guard error.isAbsence else { return }
             await subvolume.release(fd)
             throw .stale
         }

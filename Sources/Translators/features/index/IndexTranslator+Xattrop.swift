@@ -36,7 +36,7 @@ extension IndexTranslator {
             reply = try await subvolume.xattrop(request, in: frame)
         } catch {
             // A gfid that is not there has no counts: what we just listed would only mislead.
-            if error == .stale || error == .noEntry { for kind in inserted { try? folder.remove(gfid, from: kind) } }
+            if error.isAbsence { for kind in inserted { try? folder.remove(gfid, from: kind) } }
             throw error
         }
         // The reply to a replacement has the old values.

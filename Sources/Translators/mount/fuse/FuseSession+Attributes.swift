@@ -49,7 +49,7 @@ extension FuseSession {
                 latest = try await top.setattr(SetattrRequest(target, iatt: iatt, valid: valid), in: frame).attributes
                     .post
             } catch {
-                guard change.isFlushOfTimes, error == .stale || error == .noEntry else { throw error }
+                guard change.isFlushOfTimes, error.isAbsence else { throw error }
                 return replyTimesOfNothing(node, call)
             }
             if valid.contains(.uid) || valid.contains(.gid) { node.capability.drop() }

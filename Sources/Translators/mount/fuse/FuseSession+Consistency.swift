@@ -47,11 +47,12 @@ extension FuseSession {
 extension Iatt {
     /// Differs, as good as always, where size, mtime or ctime differ. Never 0.
     var changeDigest: UInt64 {
-        var digest = size
-        for part in [mtime.seconds, Int64(mtime.nanoseconds), ctime.seconds, Int64(ctime.nanoseconds)] {
-            // The multiplier is that of FNV-1a (64 bits).
-            digest = (digest ^ UInt64(bitPattern: part)) &* 0x100_0000_01B3
+        var digest = WordDigest()
+        digest.add(size)
+        for time in [mtime, ctime] {
+            digest.add(time.seconds)
+            digest.add(Int64(time.nanoseconds))
         }
-        return digest | 1
+        return digest.value | 1
     }
 }

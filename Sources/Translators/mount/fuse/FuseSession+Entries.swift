@@ -100,7 +100,7 @@ extension FuseSession {
                     LinkRequest(inode: linked.inode, parent: parent.inode, name: name), in: frame)
                 replyEntry(reply.iatt, inode: linked.inode, call)
             } catch {
-                guard error == .stale || error == .noEntry else { throw error }
+                guard error.isAbsence else { throw error }
                 try await linkAgain(linked, name, in: parent, call)
             }
         default: preconditionFailure("\(request) makes no entry")

@@ -50,7 +50,7 @@ extension FuseSession {
                 _ = try await top.open(OpenRequest(fd: fd), in: frame)
                 return (found, fd)
             } catch {
-                guard error == .stale || error == .noEntry,
+                guard error.isAbsence,
                     let next = try? await foundAgain(name, in: parent, frame)
                 else { return (found, nil) }
                 found = next
@@ -98,7 +98,7 @@ extension FuseSession {
         _ node: Node, ifHeld: Bool = false, _ body: (FopTarget) async throws(FopError) -> Reply
     ) async throws(FopError) -> Reply {
         do throws(FopError) { return try await body(.inode(node.inode)) } catch {
-            guard error == .noEntry || error == .stale else { throw error }
+            guard error.isAbsence else { throw error }
             while let (number, open) = handles.first(of: node, isHeldByMount: ifHeld ? true : nil) {
                 do throws(FopError) { return try await body(.fd(open.fd)) } catch {
                     // One that was closed meanwhile says little: the caller's is another.
@@ -136,7 +136,7 @@ extension FuseSession {
                 let reply = try await top.link(LinkRequest(inode: linked, parent: parent.inode, name: name), in: frame)
                 return replyEntry(reply.iatt, inode: linked, call)
             } catch {
-                guard error == .stale || error == .noEntry else { throw error }
+                guard error.isAbsence else { throw error }
             }
         }
         throw .stale

@@ -1,5 +1,6 @@
 import CPosix
 import Glibc
+import TranslatorCore
 
 /// Of one state of one inode: `XdataKey.changeStamp`.
 enum ChangeStamp {
@@ -17,13 +18,12 @@ enum ChangeStamp {
         clock_gettime(CLOCK_REALTIME, &now)
         let age = Int64(now.tv_sec - changed.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec - changed.tv_nsec)
         guard age > settled else { return nil }
-        // FNV-1a's offset and multiplier (64 bits). Device and inode: a brick may have been put in another's place.
-        var stamp: UInt64 = 0xCBF2_9CE4_8422_2325
-        func mix(_ part: UInt64) { stamp = (stamp ^ part) &* 0x100_0000_01B3 }
-        mix(UInt64(status.st_dev))
-        mix(UInt64(status.st_ino))
-        mix(UInt64(bitPattern: Int64(changed.tv_sec)))
-        mix(UInt64(changed.tv_nsec))
-        return stamp
+        // Device and inode: a brick may have been put in another's place.
+        var digest = WordDigest()
+        digest.add(UInt64(status.st_dev))
+        digest.add(UInt64(status.st_ino))
+        digest.add(Int64(changed.tv_sec))
+        digest.add(Int64(changed.tv_nsec))
+        return digest.value
     }
 }

@@ -22,7 +22,7 @@ extension PosixBrick {
             let there = try object(named: path.name, in: directory).status()
             return there.st_ino == status.st_ino && there.st_dev == status.st_dev
         } catch {
-            return error != .noEntry && error != .stale
+            return !error.isAbsence
         }
     }
 }
