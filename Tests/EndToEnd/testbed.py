@@ -286,8 +286,14 @@ def epochs_of(path, replica):
 
 
 def xattrs_of(path):
-    names = os.listxattr(path, follow_symlinks=False)
-    return {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
+    while True:
+        names = os.listxattr(path, follow_symlinks=False)
+        try:
+            return {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
+        except OSError as error:
+            # A mount takes its mark off the root some seconds after its last write.
+            if error.errno != errno.ENODATA:
+                raise
 
 
 def differing(a, b):

@@ -16,6 +16,10 @@ extension ReplicateTranslator {
                 return reply
             }
             guard error == .noData, let wanted, case .name(let name, let parent) = request.target else { throw error }
+            // Whoever is making it gives it a gfid before the name's lock is free.
+            do throws(FopError) { return try await findUnderLock(request, name, parent, in: frame) } catch {
+                guard error == .noData else { throw error }
+            }
             try await adopt(name, in: parent, as: wanted, in: frame)
             return try await find(request, in: frame)
         }

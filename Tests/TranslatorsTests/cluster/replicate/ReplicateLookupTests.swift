@@ -196,6 +196,15 @@ struct ReplicateLookupTests {
         await stack.stop()
     }
 
+    @Test func `what has no gfid because it is being made is found with its own once that is done`() async throws {
+        // Method: bricks of GlusterFS show a directory a moment before they give it the gfid that its maker sent.
+        let stack = try await ReplicaStack()
+        let made = try await stack.mkdir("d")
+        for faulty in stack.faulty { faulty.fail(.lookup, with: .noData, times: 1) }
+        #expect(try await lookup(stack, "d", asking: .random()).gfid == made.gfid)
+        await stack.stop()
+    }
+
     @Test func `where one brick cannot say so, or is down, nobody gets a gfid that the others might not get`()
         async throws
     {
