@@ -4,10 +4,16 @@
 public enum XattrText {
     private static let first: UInt32 = 0xF700
 
-    public static func text(_ bytes: some Sequence<UInt8>) -> String {
+    public static func text(_ bytes: some Collection<UInt8>) -> String {
+        // Not generic, as most names are read: nothing specializes this for other modules.
+        if let text = bytes.withContiguousStorageIfAvailable(ascii) ?? nil { return text }
         var text = String.UnicodeScalarView()
         for byte in bytes { text.append(byte < 0x80 ? Unicode.Scalar(byte) : Unicode.Scalar(first + UInt32(byte))!) }
         return String(text)
+    }
+
+    private static func ascii(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+        bytes.allSatisfy { $0 < 0x80 } ? String(decoding: bytes, as: UTF8.self) : nil
     }
 
     public static func bytes(_ text: String) -> [UInt8] {
@@ -23,5 +29,7 @@ public enum XattrText {
         return bytes
     }
 
-    public static func isASCII(_ text: String) -> Bool { text.utf8.allSatisfy { $0 < 0x80 } }
+    public static func isASCII(_ text: String) -> Bool {
+        text.utf8.withContiguousStorageIfAvailable { $0.allSatisfy { $0 < 0x80 } } ?? text.utf8.allSatisfy { $0 < 0x80 }
+    }
 }

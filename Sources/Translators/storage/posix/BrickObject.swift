@@ -40,8 +40,8 @@ struct BrickObject: Sendable {
 
     // MARK: - Xattrs
 
-    /// Most values are shorter; longer ones cost a second call.
-    private static let valueBytesUsual = 256
+    /// Most values, and lists of names, are shorter; longer ones cost a second call.
+    private static let (valueBytesUsual, listBytesUsual) = (256, 1024)
     /// XATTR_SIZE_MAX (limits.h).
     static let valueBytesMax = 65_536
 
@@ -67,17 +67,14 @@ struct BrickObject: Sendable {
     private func named<Result>(
         _ name: String, _ body: (UnsafePointer<CChar>) throws(FopError) -> Result
     ) throws(FopError) -> Result {
-        try withUnsafeTemporaryAllocation(of: CChar.self, capacity: name.utf8.count + 1) { memory throws(FopError) in
-            var count = 0
-            func put(_ bytes: some Sequence<UInt8>) {
-                for byte in bytes {
-                    memory[count] = CChar(bitPattern: byte)
-                    count += 1
-                }
+        try withUnsafeTemporaryAllocation(byteCount: name.utf8.count + 1, alignment: 1) { memory throws(FopError) in
+            // A name's bytes are never more than those of its text.
+            func put(_ bytes: some Collection<UInt8>) {
+                memory.copyBytes(from: bytes)
+                memory[bytes.count] = 0
             }
             if XattrText.isASCII(name) { put(name.utf8) } else { put(XattrText.bytes(name)) }
-            memory[count] = 0
-            return try body(UnsafePointer(memory.baseAddress!))
+            return try body(UnsafePointer(memory.baseAddress!.assumingMemoryBound(to: CChar.self)))
         }
     }
 
@@ -118,16 +115,20 @@ struct BrickObject: Sendable {
 
     /// Names of all xattrs that the file system shows, in its order.
     func xattrNames() throws(FopError) -> [String] {
-        // The list may grow between two calls: the limit of listxattr(2) is 64 KiB.
-        let list = try [CChar](capacity: Self.valueBytesMax) { memory throws(FopError) in
-            guard isPathOnly else {
-                return try PosixCall.run { flistxattr(number, memory.baseAddress, memory.count) }
-            }
-            return try withProcPath { path throws(FopError) in
-                try PosixCall.run { listxattr(path, memory.baseAddress, memory.count) }
-            }
+        do throws(FopError) { return try xattrNames(bytesMax: Self.listBytesUsual) } catch {
+            guard error == .outOfRange else { throw error }
+            // The list may grow between two calls: 64 KiB is the limit of listxattr(2).
+            return try xattrNames(bytesMax: Self.valueBytesMax)
         }
-        return list.split(separator: 0).map { XattrText.text($0.lazy.map { UInt8(bitPattern: $0) }) }
+    }
+
+    private func xattrNames(bytesMax: Int) throws(FopError) -> [String] {
+        let list = try [UInt8](capacity: bytesMax) { memory throws(FopError) in
+            let names = UnsafeMutableRawBufferPointer(memory).baseAddress!.assumingMemoryBound(to: CChar.self)
+            guard isPathOnly else { return try PosixCall.run { flistxattr(number, names, bytesMax) } }
+            return try withProcPath { path throws(FopError) in try PosixCall.run { listxattr(path, names, bytesMax) } }
+        }
+        return list.split(separator: 0).map { XattrText.text($0) }
     }
 }
 

@@ -18,16 +18,17 @@ extension PosixTranslator {
     /// read before.
     func answers(to request: Xdata, of object: BrickObject, _ gfid: Gfid, _ status: stat) throws(FopError) -> Xdata {
         var answers: Xdata = [:]
+        let isListed = request[XdataKey.listXattr] != nil
+        if isListed { answers = try visibleXattrs(of: object).mapValues { .bytes($0) } }
         for (key, value) in request {
             if Self.isXattrName(key) {
+                if isListed, !Self.isHidden(key) { continue }
                 if let found = try optional({ () throws(FopError) in try object.xattr(key) }) {
                     answers[key] = .bytes(found)
                 }
                 continue
             }
             switch key {
-            case XdataKey.listXattr:
-                for (name, value) in try visibleXattrs(of: object) { answers[name] = .bytes(value) }
             case XdataKey.content:
                 if let content = try content(of: object, gfid, status, bytesMax: value.integer ?? 0) {
                     answers[key] = .bytes(content)

@@ -34,6 +34,18 @@ struct PosixXattrTests {
         await brick.stop()
     }
 
+    @Test func `a list of names that is longer than most is whole`() async throws {
+        let brick = try await ScratchBrick()
+        let fd = try await brick.create("file")
+        let names = (0..<8).map { "user.\($0)" + String(repeating: "x", count: 200) }
+        let set = Xattrs(uniqueKeysWithValues: names.map { ($0, []) })
+        _ = try await brick.posix.setxattr(SetxattrRequest(.fd(fd), xattrs: set), in: brick.frame)
+        for target in [FopTarget.fd(fd), .inode(fd.inode)] {
+            #expect(try await brick.posix.getxattr(GetxattrRequest(target), in: brick.frame).xattrs == set)
+        }
+        await brick.stop()
+    }
+
     @Test func `create and replace keep their promises`() async throws {
         let brick = try await ScratchBrick()
         let directory = try await brick.mkdir("d")
