@@ -83,10 +83,18 @@ extension BypassTranslator {
         return false
     }
 
-    /// Who writes through replicate keeps the file dirty until somebody else wants its lock.
+    /// Who writes through replicate keeps the file dirty until it hears that somebody wants its lock: of a request that
+    /// waits, for in another process of this machine one that only tries leaves no sign.
     private func hurry(_ fd: Fd) async {
-        guard let lock = try? await tryLock(.fd(fd), on: targetPosition, domain: locks.data) else { return }
-        await unlock(lock, .fd(fd))
+        let (environment, position, domain) = (volume.environment, targetPosition, locks.data)
+        let wait = Task(executorPreference: environment.executor) {
+            try? await self.lock(.fd(fd), on: position, domain: domain, range: .whole, .acquire)
+        }
+        let patience = Task(executorPreference: environment.executor) {
+            if (try? await environment.time.sleep(for: Self.healPoll)) != nil { wait.cancel() }
+        }
+        if let lock = await wait.value { await unlock(lock, .fd(fd)) }
+        patience.cancel()
     }
 
     private enum Ending {

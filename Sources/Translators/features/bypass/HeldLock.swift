@@ -21,7 +21,8 @@ extension BypassTranslator {
         try await lock(target, on: replica, domain: domain, range: range, .tryAcquire)
     }
 
-    private func lock(
+    /// `.acquire` waits; cancelling the task ends that with EINTR.
+    func lock(
         _ target: FopTarget, on replica: Int, domain: String, range: LockRange, _ command: LockCommand
     ) async throws(FopError) -> HeldLock {
         // Held for as long as a file is open, so that nobody's removal of the file may wait for it.

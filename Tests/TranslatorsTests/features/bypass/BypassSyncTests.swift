@@ -203,6 +203,29 @@ extension BypassTests {
             await stack.stop()
         }
 
+        @Test func `a mount that keeps a file dirty through replicate hears another's fsync`() async throws {
+            let other = try await BypassStack()
+            let written = try await other.create("file")
+            let stack = try await BypassStack(bypass: Self.all, at: other)
+            let fd = try await stack.open("file")
+            other.observer.canJournal = false
+            try await other.write("a", to: written)
+            #expect(other.dirty(0, "file").data != 0)
+            let done = Done()
+            let sync = Task {
+                defer { done.set() }
+                return await failure { try await stack.fsync(fd) }
+            }
+            // The clock stands still: no delay of its own ends what the other began.
+            #expect(await eventually { other.dirty(0, "file").data == 0 })
+            #expect(await stack.pass(.milliseconds(100)) { done.isSet })
+            #expect(await sync.value == nil)
+            try await stack.close(fd)
+            try await other.close(written)
+            await stack.stop()
+            await other.stop()
+        }
+
         @Test(arguments: ["all", "quorum"])
         func `with a replica down fsync of what was replicated is as many copies as there are`(
             strength: String
