@@ -42,23 +42,33 @@ struct BrickObject: Sendable {
 
     /// Most values, and lists of names, are shorter; longer ones cost a second call.
     private static let (valueBytesUsual, listBytesUsual) = (256, 1024)
-    /// XATTR_SIZE_MAX (limits.h).
-    static let valueBytesMax = 65_536
+    /// XATTR_SIZE_MAX and XATTR_LIST_MAX (limits.h).
+    private static let valueBytesMax = 65_536
 
     /// The value of `name`; nil when there is none.
     func xattr(_ name: String) throws(FopError) -> [UInt8]? {
-        var wanted = Self.valueBytesUsual
-        while true {
-            var failure: FopError?
-            let value = [UInt8](unsafeUninitializedCapacity: wanted) { memory, count in
-                do throws(FopError) { count = try readXattr(name, into: UnsafeMutableRawBufferPointer(memory)) } catch {
-                    failure = error
-                }
+        do throws(FopError) {
+            return try bytes(usually: Self.valueBytesUsual) { memory throws(FopError) in
+                try readXattr(name, into: memory)
             }
-            guard let failure else { return value }
-            if failure == .noData { return nil }
-            guard failure == .outOfRange, wanted < Self.valueBytesMax else { throw failure }
-            wanted = Self.valueBytesMax
+        } catch {
+            guard error == .noData else { throw error }
+            return nil
+        }
+    }
+
+    /// What `read` fills in and answers the length of.
+    private func bytes(
+        usually: Int, _ read: (UnsafeMutableRawBufferPointer) throws(FopError) -> Int
+    ) throws(FopError) -> [UInt8] {
+        func bytes(_ capacity: Int) throws(FopError) -> [UInt8] {
+            try [UInt8](capacity: capacity) { memory throws(FopError) in
+                try read(UnsafeMutableRawBufferPointer(memory))
+            }
+        }
+        do throws(FopError) { return try bytes(usually) } catch {
+            guard error == .outOfRange else { throw error }
+            return try bytes(Self.valueBytesMax)
         }
     }
 
@@ -115,18 +125,12 @@ struct BrickObject: Sendable {
 
     /// Names of all xattrs that the file system shows, in its order.
     func xattrNames() throws(FopError) -> [String] {
-        do throws(FopError) { return try xattrNames(bytesMax: Self.listBytesUsual) } catch {
-            guard error == .outOfRange else { throw error }
-            // The list may grow between two calls: 64 KiB is the limit of listxattr(2).
-            return try xattrNames(bytesMax: Self.valueBytesMax)
-        }
-    }
-
-    private func xattrNames(bytesMax: Int) throws(FopError) -> [String] {
-        let list = try [UInt8](capacity: bytesMax) { memory throws(FopError) in
-            let names = UnsafeMutableRawBufferPointer(memory).baseAddress!.assumingMemoryBound(to: CChar.self)
-            guard isPathOnly else { return try PosixCall.run { flistxattr(number, names, bytesMax) } }
-            return try withProcPath { path throws(FopError) in try PosixCall.run { listxattr(path, names, bytesMax) } }
+        let list = try bytes(usually: Self.listBytesUsual) { memory throws(FopError) in
+            let names = memory.baseAddress!.assumingMemoryBound(to: CChar.self)
+            guard isPathOnly else { return try PosixCall.run { flistxattr(number, names, memory.count) } }
+            return try withProcPath { path throws(FopError) in
+                try PosixCall.run { listxattr(path, names, memory.count) }
+            }
         }
         return list.split(separator: 0).map { XattrText.text($0) }
     }
