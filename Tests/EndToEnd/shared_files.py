@@ -167,7 +167,24 @@ def a_heal_by_glusterfs_beside_a_bypass_writer(cluster):
         expect(longest[0] < 1, "a write beside the heal took %.2f s" % longest[0])
 
 
-CASES = (turns_beside_a_bypass_writer, a_heal_by_glusterfs_beside_a_bypass_writer,
+def an_fsync_of_all_beside_a_writer_through_replicate(cluster):
+    """It needs no pause of the other host's writer, which has the file dirty at nearly every moment."""
+    volume = cluster.volume("beside", "replica 2", 2)
+    volume.set("cluster.self-heal-daemon", "off")
+    syncer = volume.mount_ours("bypass", "target=beside-client-0", "fsync=all", what="syncer")
+    mounts = {"glusterfs's mount": volume.mount_genuine(), "ours without bypass": volume.mount_ours(what="plain")}
+    volume.start_healer()
+    for number, (whose, mount) in enumerate(mounts.items()):
+        name = "file-%d" % number
+        with writing(os.path.join(mount, name), True), open(os.path.join(syncer, name), "r+b", buffering=0) as file:
+            for _ in range(5):
+                began = time.monotonic()
+                os.fsync(file.fileno())
+                seconds = time.monotonic() - began
+                expect(seconds < 1, "fsync=all beside %s: %.2f s" % (whose, seconds))
+
+
+CASES = (an_fsync_of_all_beside_a_writer_through_replicate, turns_beside_a_bypass_writer, a_heal_by_glusterfs_beside_a_bypass_writer,
          a_file_that_its_writers_host_removes_too, what_is_closed_or_unlocked_is_seen)
 
 

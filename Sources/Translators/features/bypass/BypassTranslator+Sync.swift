@@ -47,7 +47,16 @@ extension BypassTranslator {
             var isWanted = false
             while true {
                 let version = file.version
-                if try await isHeld(file, fd, through, by: needed) { return }
+                // A file without a name is nobody's to heal, and dies with its last close.
+                if let fd, try await isNameless(fd) { return }
+                var seen = try await inspect(file, fd, through)
+                if seen.isDirty, seen.holders < needed, let fd,
+                    let lock = try await dataLock(fd, until: deadline, for: frame)
+                {
+                    seen = try await inspect(file, fd, through, under: lock)
+                }
+                if seen.holders >= needed { return }
+                if replicaSet.up.contains(false) { throw FopError.io }
                 if !isWanted {
                     isWanted = true
                     counters.fsyncsWaited.count()
@@ -63,38 +72,60 @@ extension BypassTranslator {
         }
     }
 
-    private func isHeld(
-        _ file: BypassInode, _ fd: Fd?, _ generation: Int32, by needed: Int
-    ) async throws(FopError) -> Bool {
+    private func isNameless(_ fd: Fd) async throws(FopError) -> Bool {
+        try await target.stat(StatRequest(.fd(fd)), in: ownFrame()).iatt.nlink == 0
+    }
+
+    private func inspect(
+        _ file: BypassInode, _ fd: Fd?, _ generation: Int32
+    ) async throws(FopError) -> SyncInspection {
         var counts: EpochCounts?
         if let fd {
-            // A file without a name is nobody's to heal, and dies with its last close.
-            if try await target.stat(StatRequest(.fd(fd)), in: ownFrame()).iatt.nlink == 0 { return true }
             counts = try await xattrop(.fd(fd), marks.reading)
             learn(counts!, of: file.gfid)
         }
         let answers = await onReplicas(replicaSet.up) { replica throws(FopError) in
             try await self.look(file, fd, on: replica)
         }
-        let seen = SyncInspection(answers, counts, through: generation, marks)
-        if seen.holds.count(where: { $0 }) >= needed { return true }
-        if replicaSet.up.contains(false) { throw .io }
-        if seen.isDirty, let fd { await hurry(fd) }
-        return false
+        return SyncInspection(answers, counts, through: generation, marks)
+    }
+
+    /// Between transactions: what is dirty then was left half-way. At any other look the file is dirty for as long as
+    /// somebody goes on writing through replicate.
+    private func inspect(
+        _ file: BypassInode, _ fd: Fd, _ generation: Int32, under lock: HeldLock
+    ) async throws(FopError) -> SyncInspection {
+        let seen: Result<SyncInspection, FopError>
+        do throws(FopError) { seen = .success(try await inspect(file, fd, generation)) } catch {
+            seen = .failure(error)
+        }
+        await unlock(lock, .fd(fd))
+        return try seen.get()
     }
 
     /// Who writes through replicate keeps the file dirty until it hears that somebody wants its lock: of a request that
-    /// waits, for in another process of this machine one that only tries leaves no sign.
-    private func hurry(_ fd: Fd) async {
+    /// waits, for in another process of this machine one that only tries leaves no sign. Nil when it cannot be had
+    /// in time; EINTR when the program that waits gets a signal.
+    private func dataLock(
+        _ fd: Fd, until deadline: MonotonicTime, for frame: Frame
+    ) async throws(FopError) -> HeldLock? {
         let (environment, position, domain) = (volume.environment, targetPosition, locks.data)
-        let wait = Task(executorPreference: environment.executor) {
-            try? await self.lock(.fd(fd), on: position, domain: domain, range: .whole, .acquire)
+        let wait = Task(executorPreference: environment.executor) { () -> Result<HeldLock, FopError> in
+            do throws(FopError) {
+                return .success(try await self.lock(.fd(fd), on: position, domain: domain, range: .whole, .acquire))
+            } catch { return .failure(error) }
         }
         let patience = Task(executorPreference: environment.executor) {
-            if (try? await environment.time.sleep(for: Self.healPoll)) != nil { wait.cancel() }
+            if (try? await environment.time.sleep(until: deadline)) != nil { wait.cancel() }
         }
-        if let lock = await wait.value { await unlock(lock, .fd(fd)) }
-        patience.cancel()
+        defer { patience.cancel() }
+        if !environment.waits.begin(frame.unique, { wait.cancel() }) { wait.cancel() }
+        let result = await wait.value
+        environment.waits.end(frame.unique)
+        do throws(FopError) { return try result.get() } catch {
+            if error == .interrupted, now < deadline { throw error }
+            return nil
+        }
     }
 
     private enum Ending {

@@ -7,6 +7,7 @@ struct SyncInspection: Equatable {
     /// Has the file, is not accused by anybody, and not dirty; by the target it may be accused of epochs newer than
     /// the one that the fsync ended.
     let holds: [Bool]
+    var holders: Int { holds.count { $0 } }
     /// Some replica that answered is dirty: a transaction is under way there, or was left half-way.
     let isDirty: Bool
 
