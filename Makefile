@@ -38,6 +38,7 @@ bench: build
 soak: build
 	scripts/setup test
 	python3 Tests/EndToEnd/kill_under_load.py --rounds 40
+	python3 Tests/EndToEnd/names_as_locks.py
 	python3 Tests/EndToEnd/power_cut.py --rounds 200
 	python3 Tests/EndToEnd/disk_death.py --rounds 200
 

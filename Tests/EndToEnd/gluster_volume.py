@@ -209,6 +209,23 @@ def locks_and_what_files_have(cluster):
     expect(not others, "readdir has other inode numbers than stat: %s" % others[:3])
 
 
+def groups_of_callers(cluster):
+    """A user may do through our mount what a group besides the first allows, as through GlusterFS's: bricks check by them too."""
+    os.chmod(cluster.folder, 0o711)
+    volume = cluster.volume("grouped", "replica 2", 2)
+    volume.set("cluster.self-heal-daemon", "off")
+    mounts = volume.mount_genuine(), volume.mount_ours(), volume.mount_ours("bypass", "target=grouped-client-0", what="bypass")
+    for number, mount in enumerate(mounts):
+        folder = os.path.join(mount, "group%d" % number)
+        os.mkdir(folder)
+        os.chown(folder, 0, 54321)
+        os.chmod(folder, 0o2770)
+        name, renamed = os.path.join(folder, "made"), os.path.join(folder, "renamed")
+        for words in (["touch", name], ["chgrp", "54321", name], ["mv", name, renamed], ["cat", renamed], ["ls", folder], ["rm", renamed]):
+            answer = subprocess.run(["setpriv", "--reuid", "12345", "--regid", "12345", "--groups", "4,54321", *words], capture_output=True, text=True)
+            expect(answer.returncode == 0, "%s of a member of its group: %s" % (" ".join(words), answer.stderr.strip()))
+
+
 def what_a_brick_has_to_see(cluster):
     """storage.reserve holds for what is written in the brick's directory; with a changelog nothing is written there."""
     volume = cluster.volume("rules", "replica 2", 2)
@@ -467,8 +484,8 @@ def the_readme_example(cluster):
             process.wait(30)
 
 
-CASES = (both_ways, bypass_and_healer, in_the_bricks_directory, locks_and_what_files_have, what_a_brick_has_to_see, the_next_server,
-         what_is_refused, mount_8, a_volume_that_changes, bricks_that_are_replaced, a_distributed_volume_is_healed, the_readme_example)
+CASES = (both_ways, bypass_and_healer, in_the_bricks_directory, locks_and_what_files_have, groups_of_callers, what_a_brick_has_to_see,
+         the_next_server, what_is_refused, mount_8, a_volume_that_changes, bricks_that_are_replaced, a_distributed_volume_is_healed, the_readme_example)
 
 
 if __name__ == "__main__":

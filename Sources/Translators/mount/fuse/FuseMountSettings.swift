@@ -41,7 +41,11 @@ public struct FuseMountSettings: Sendable {
                 + "Always on with writeback-cache."),
         .flag("use-readdirp", default: true, "Let the kernel ask for attributes together with names."),
         .flag("acl", default: true, "Let the kernel check POSIX access control lists."),
-        .flag("resolve-gids", default: false, "Send the caller's supplementary groups to the bricks."),
+        .flag(
+            "resolve-gids", default: true,
+            "Send the caller's supplementary groups to the bricks of other hosts, which check permissions by them."),
+        .duration(
+            "gid-timeout", default: "2", "How long a caller's groups are believed; 0 reads them for each request."),
         .flag(
             "allow-other", default: true,
             "Let all users in, not only the one who mounts. Default when root mounts; others need user_allow_other in /etc/fuse.conf."
@@ -59,7 +63,8 @@ public struct FuseMountSettings: Sendable {
     public var workerCount = 0
     /// Of requests that nobody waits for (`FuseInitReply`).
     public var maxBackground: UInt16 = 64, congestionThreshold = UInt16.max
-    public var keepsCache = false, usesReaddirplus = true, checksACLs = true, resolvesGroups = false
+    public var keepsCache = false, usesReaddirplus = true, checksACLs = true, resolvesGroups = true
+    public var groupsTimeout = Duration.seconds(2)
     /// By default when root mounts; others need `user_allow_other` in /etc/fuse.conf.
     public var allowsOthers = geteuid() == 0
     public var fsname: String?
@@ -81,6 +86,7 @@ public struct FuseMountSettings: Sendable {
         usesReaddirplus = values.flag("use-readdirp")
         checksACLs = values.flag("acl")
         resolvesGroups = values.flag("resolve-gids")
+        groupsTimeout = values.duration("gid-timeout")
         if values.given.contains("allow-other") { allowsOthers = values.flag("allow-other") }
         fsname = values.text(ifSet: "fsname")
     }

@@ -120,6 +120,7 @@ extension FuseSession {
     }
 
     private static func isCaller(_ call: FuseCall, inGroup group: UInt32) -> Bool {
-        call.gid == group || CallerGroups.of(pid: call.pid).contains(group)
+        call.gid == group
+            || CallerGroups.now(pid: call.pid, uid: call.uid, gid: call.gid).contains(group)
     }
 }

@@ -15,6 +15,7 @@ final class FuseSession: Sendable {
     let lockWaits = LockWaits()
     let secondWalks = SecondWalks()
     let writeGate: WriteGate
+    let callerGroups: CallerGroups
     /// Whether bricks of a GlusterFS cluster stand below, which its own mounts use too.
     let isClustered: Bool
     let entryValid: FuseValidity, attributesValid: FuseValidity, absentValid: FuseValidity
@@ -27,6 +28,7 @@ final class FuseSession: Sendable {
     ) {
         (self.top, self.environment, self.settings, self.features) = (top, environment, settings, features)
         (self.writeGate, self.isClustered) = (writeGate, isClustered)
+        callerGroups = CallerGroups(timeout: settings.groupsTimeout)
         nodes = NodeTable(root: environment.inodes.inode(.root, type: .directory))
         entryValid = FuseValidity(settings.entryTimeout)
         attributesValid = FuseValidity(settings.attributeTimeout)
@@ -49,11 +51,17 @@ final class FuseSession: Sendable {
     var beliefEnd: MonotonicTime { environment.time.now() + settings.attributeTimeout }
 
     func frame(_ call: FuseCall, lockOwner: UInt64? = nil) -> Frame {
-        let groups = settings.resolvesGroups && call.uid != 0 ? CallerGroups.of(pid: call.pid) : []
-        let caller = Caller(pid: Int32(truncatingIfNeeded: call.pid), uid: call.uid, gid: call.gid, groups: groups)
+        let caller = Caller(
+            pid: Int32(truncatingIfNeeded: call.pid), uid: call.uid, gid: call.gid, groups: groups(call))
         return Frame(
             caller: caller, lockOwner: lockOwner.map(Self.owner) ?? .unique(), time: environment.time.wallClock(),
             unique: call.unique)
+    }
+
+    /// Nobody checks by them on bricks that are directories here, as the kernel has.
+    private func groups(_ call: FuseCall) -> [UInt32] {
+        guard isClustered, settings.resolvesGroups, call.uid != 0 else { return [] }
+        return callerGroups.of(pid: call.pid, uid: call.uid, gid: call.gid, at: environment.time.now())
     }
 
     /// The kernel scrambles a pointer into a lock's owner; the result could be 0, which GlusterFS's bricks refuse.
