@@ -4,12 +4,15 @@
 # make test     everything that CI runs
 # make build    the three commands, optimised, in .build/release
 # make man      their manual pages, in .build/man
-# make install  commands, manual pages, completions and example volfiles below PREFIX (/usr/local); DESTDIR for packages
+# make install  commands, manual pages, completions and example volfiles below PREFIX (/usr/local), links for
+#               mount(8) in MOUNT_HELPERS (/usr/sbin); DESTDIR for packages
 # make bench    the ratios of DESIGN's budget, measured side by side
 # make soak     kill -9 under load, forty times; file systems and machines that die, two hundred times
 .PHONY: demo demo-netns demo-cluster test build bench man install clean soak
 
 PREFIX ?= /usr/local
+# Where mount(8) looks for helpers, whatever the prefix is.
+MOUNT_HELPERS ?= /usr/sbin
 BUILD ?= .build/release
 COMMANDS = volmount healer healctl
 prefix = $(DESTDIR)$(PREFIX)
@@ -50,10 +53,11 @@ $(addprefix $(BUILD)/,$(COMMANDS)):
 	$(MAKE) build
 
 install: man
-	install -d $(prefix)/bin $(prefix)/sbin $(prefix)/share/bypass/volfiles $(prefix)/share/man/man5 $(prefix)/share/man/man8
+	install -d $(prefix)/bin $(DESTDIR)$(MOUNT_HELPERS) $(prefix)/share/bypass/volfiles $(prefix)/share/man/man5 $(prefix)/share/man/man8
 	install -d $(prefix)/share/bash-completion/completions $(prefix)/share/zsh/site-functions $(prefix)/share/fish/vendor_completions.d
 	install -m 755 $(addprefix $(BUILD)/,$(COMMANDS)) $(prefix)/bin
-	ln -sfn ../bin/volmount $(prefix)/sbin/mount.volmount
+	ln -sfn $(PREFIX)/bin/volmount $(DESTDIR)$(MOUNT_HELPERS)/mount.volmount
+	ln -sfn mount.volmount $(DESTDIR)$(MOUNT_HELPERS)/mount.fuse.volmount
 	install -m 644 volfiles/*.vol $(prefix)/share/bypass/volfiles
 	install -m 644 .build/man/man5/* $(prefix)/share/man/man5
 	install -m 644 .build/man/man8/* $(prefix)/share/man/man8

@@ -33,6 +33,8 @@ public enum FuseRequest: Sendable {
     /// `whence` as lseek(2): 3 is SEEK_DATA, 4 is SEEK_HOLE.
     case lseek(handle: UInt64, offset: UInt64, whence: UInt32)
     case copyFileRange(FuseCopyFileRange)
+    /// What goes with it is left out: the commands that are served have nothing.
+    case ioctl(command: UInt32)
     case initialize(FuseInitRequest)
     case destroy
     /// To be answered ENOSYS: the kernel then does without, and remembers.
@@ -112,7 +114,8 @@ extension FuseRequest {
             self = .lseek(handle: lseek.fh, offset: lseek.offset, whence: lseek.whence)
         case .copyFileRange: self = .copyFileRange(try FuseCopyFileRange(from: &bytes, isReply64: false))
         case .copyFileRange64: self = .copyFileRange(try FuseCopyFileRange(from: &bytes, isReply64: true))
-        case .access, .bmap, .ioctl, .poll, .notifyReply, .syncfs, .tmpfile: self = .unsupported(opcode: opcode)
+        case .ioctl: self = .ioctl(command: (try bytes.structure() as fuse_ioctl_in).cmd)
+        case .access, .bmap, .poll, .notifyReply, .syncfs, .tmpfile: self = .unsupported(opcode: opcode)
         }
     }
 

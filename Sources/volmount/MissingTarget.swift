@@ -68,6 +68,13 @@ final class MissingTarget: Translator {
         return watches
     }
 
+    /// Whether a mount that only reads has to go on so; the log says why.
+    func keepsFromWriting() async -> Bool {
+        let missing = policy == .believe ? [] : await missing()
+        if !missing.isEmpty { set.volume.log(.warning, sentence(missing)) }
+        return !missing.isEmpty
+    }
+
     func stop() async { await looking.end() }
 
     func notify(_ event: GraphEvent, from subvolume: any Translator) {

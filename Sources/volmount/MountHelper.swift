@@ -3,8 +3,16 @@ import GlusterVolume
 
 /// `mount.volmount SPEC DIR [-sfnv] [-o OPTIONS] [-t TYPE]`, as mount(8) calls it for `mount -t volmount` and fstab(5),
 /// where SPEC is `HOST[,HOST2...]:/VOLUME` or the path of a volfile. Here the same arguments as `volmount` takes them.
+/// For `mount -o remount` of a mount that no line of fstab(5) describes it is called as `mount.fuse.volmount`, by the
+/// type that the kernel shows; without that name mount(8) would take fuse's own helper.
 enum MountHelper {
     static let name = "mount.volmount"
+    static let isCalled =
+        CommandLine.arguments.first?.split(separator: "/").last.map { $0 == name || $0 == "mount.fuse.volmount" }
+        ?? false
+
+    /// As mount(8) has them: 1, incorrect invocation; 32, mount failure.
+    static func exitCode(_ code: DaemonFailure.Code) -> Int32 { code == .configuration ? 1 : 32 }
 
     /// Nil when mount(8) asks for nothing to be done (`-f`). Throws one sentence for what cannot be understood.
     static func arguments(_ arguments: [String]) throws(DaemonFailure) -> [String]? {

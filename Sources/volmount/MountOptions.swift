@@ -10,6 +10,8 @@ struct MountOptions: Sendable {
     /// Options of `features/bypass`, as a volfile would have them. Those that a mount has too, such as
     /// `attribute-timeout`, are the mount's.
     var bypass: [String: String] = [:]
+    /// Nothing is to be mounted: what is there is to get other flags of the kernel.
+    private(set) var isRemount = false
 
     /// Options of the process, which fstab(5) can only give after `-o`; each is a long option of the command too.
     static let processDeclarations: [OptionDeclaration] = [
@@ -70,7 +72,9 @@ struct MountOptions: Sendable {
         let processNames = Set(Self.processDeclarations.flatMap(\.names))
         let bypassNames = Set(BypassTranslator.options.flatMap(\.names))
         var flags = KernelMountFlags()
-        for word in texts.flatMap({ $0.split(separator: ",") }).map(String.init) {
+        let words = texts.flatMap { $0.split(separator: ",") }.map(String.init)
+        isRemount = words.contains("remount")
+        for word in words {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             let (name, value) = (parts[0], parts.count > 1 ? parts[1] : nil)
             if mountNames.contains(name) {
@@ -81,6 +85,8 @@ struct MountOptions: Sendable {
                 process[name] = value ?? (["bypass", "create"].contains(name) ? "on" : "")
             } else if bypassNames.contains(name) {
                 bypass[name] = value ?? ""
+            } else if isRemount, Self.isOfRemounts(name) {
+                continue
             } else if !flags.take(word) {
                 let known = mountNames.union(processNames).union(bypassNames).union(KernelMountFlags.names)
                 throw OptionError(
@@ -92,6 +98,11 @@ struct MountOptions: Sendable {
         settings = FuseMountSettings(try OptionValues(mount, declarations: FuseMountSettings.declarations))
         settings.kernelFlags = flags
         self.process = try OptionValues(process, declarations: Self.processDeclarations)
+    }
+
+    /// mount(8) adds what the kernel shows of the mount that is there.
+    private static func isOfRemounts(_ name: String) -> Bool {
+        ["remount", "user_id", "group_id", "rootmode", "default_permissions", "max_read", "blksize"].contains(name)
     }
 
     var logLevel: LogLevel {

@@ -43,9 +43,9 @@ struct Serving {
             await graph.stop()
             throw error
         }
-        let lease: VolumeLease
+        let role: WriterRole
         do throws(DaemonFailure) {
-            lease = try await VolumeLease(graph, &settings, directory: directory, gate: gate)
+            role = try await WriterRole.begin(graph, &settings, directory: directory, gate: gate, missing: missing)
         } catch {
             await graph.stop()
             throw error
@@ -54,16 +54,18 @@ struct Serving {
         do throws(DaemonFailure) {
             bypass = try BypassService(graph, runtimeDirectory: runtimeDirectory, link: link, log: log)
         } catch {
-            await lease.giveBack()
+            let names = await role.giveBack()
             await graph.stop()
+            names?.stop()
             throw error
         }
-        let names = settings.kernelFlags.isReadOnly ? nil : await NamesService(graph)
-        let mount = FuseMount(graph, settings: settings, writeGate: gate)
+        let mount = FuseMount(graph, settings: settings, writeGate: gate) { () throws(FopError) in
+            try await role.takeUp()
+        }
         do throws(FuseMountError) {
             try await mount.mount(on: directory)
         } catch {
-            await lease.giveBack()
+            let names = await role.giveBack()
             await graph.stop()
             bypass.stop()
             names?.stop()
@@ -79,7 +81,7 @@ struct Serving {
         following.cancel()
         purging.cancel()
         for watch in missing { await watch.stop() }
-        await lease.giveBack()
+        let names = await role.giveBack()
         // In this order: stopping the graph closes the epochs, and their closes are to be published.
         await graph.stop()
         bypass.stop()

@@ -72,7 +72,8 @@ struct Volmount: AsyncParsableCommand {
             try await act()
         } catch {
             if serveInBackground { Background.report(error) } else { Self.complain(error.description) }
-            throw ExitCode(error.code.rawValue)
+            throw ExitCode(
+                MountHelper.isCalled && !serveInBackground ? MountHelper.exitCode(error.code) : error.code.rawValue)
         }
     }
 
@@ -83,6 +84,12 @@ struct Volmount: AsyncParsableCommand {
 
     private func act() async throws(DaemonFailure) {
         let options = try mountOptions()
+        if options.isRemount {
+            do throws(FuseMountError) { return try FuseRemount.perform(directory, options.settings.kernelFlags) } catch
+            {
+                throw DaemonFailure(.startUp, error.description)
+            }
+        }
         if foreground || debug || serveInBackground { return try await serve(options) }
         let given = options.process.text(ifSet: "log-file")
         let logPath = if let given { try Self.absolute(given) } else { try Self.defaultLogPath(for: directory) }
@@ -177,15 +184,15 @@ enum Program {
         if arguments.count == 3, arguments[1] == ManualTables.flag, let source = ManualTables.source(arguments[2]) {
             return print(source, terminator: "")
         }
-        guard arguments.first?.split(separator: "/").last.map(String.init) == MountHelper.name,
-            !arguments.contains("--serve-in-background")
-        else { return await Volmount.runOrRefuse() }
+        guard MountHelper.isCalled, !arguments.contains("--serve-in-background") else {
+            return await Volmount.runOrRefuse()
+        }
         do throws(DaemonFailure) {
             guard let translated = try MountHelper.arguments(Array(arguments.dropFirst())) else { return }
             await Volmount.runOrRefuse(translated)
         } catch {
             Volmount.complain(error.description)
-            exit(1)
+            exit(MountHelper.exitCode(error.code))
         }
     }
 }

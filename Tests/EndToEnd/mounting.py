@@ -175,6 +175,48 @@ def fstab_5(scene):
     scene.ends(number)
 
 
+def flags_of(directory):
+    return [line.split()[3].split(",") for line in read("/proc/self/mounts").splitlines() if line.split()[1] == directory][0]
+
+
+def remount(scene):
+    """Read-only and back, by mount(8), whatever it began as; with a line of fstab(5) and without."""
+    scene.volmount()
+    scene.hello()
+    run("mount", "-o", "remount,ro", scene.mount_point)
+    expect("ro" in flags_of(scene.mount_point), "remount,ro leaves %s" % flags_of(scene.mount_point))
+    expect(read(os.path.join(scene.mount_point, "file")) == "hello", "nothing can be read after remount,ro")
+    run("mount", "-o", "remount,rw,nosuid", scene.mount_point)
+    expect("nosuid" in flags_of(scene.mount_point), "remount,nosuid leaves %s" % flags_of(scene.mount_point))
+    with open(os.path.join(scene.mount_point, "held"), "w"):
+        answer = subprocess.run(["mount", "-o", "remount,ro", scene.mount_point], capture_output=True, text=True)
+        expect(answer.returncode == 32 and "open for writing" in answer.stderr,
+               "remount,ro beside a writer ends with %d: %s" % (answer.returncode, answer.stderr))
+    run("umount", scene.mount_point)
+    wait_until("the process to end", lambda: not os.path.exists(scene.pid_file), 20)
+
+    with open("/etc/fstab", "w") as file:
+        file.write("%s %s volmount noauto,ro,%s 0 0\n" % (scene.volfile, scene.mount_point, scene.options))
+    run("mount", scene.mount_point)
+    number = scene.number
+    run("mount", "-o", "remount,rw", scene.mount_point)
+    scene.hello("after")
+    expect(scene.number == number, "another process serves it now")
+    run("umount", scene.mount_point)
+    scene.ends(number)
+
+
+def what_mount_8_is_told(scene):
+    """Exit codes as mount(8) has them, and one sentence."""
+    for words, code, part in (
+        (["-t", "volmount", scene.volfile, scene.mount_point, "-o", "no-such-option"], 1, "unknown mount option"),
+        (["-t", "volmount", scene.volfile, scene.mount_point + "-absent", "-o", scene.options], 32, "make the directory first"),
+        (["-t", "volmount", scene.volfile + "-absent", scene.mount_point, "-o", scene.options], 1, "-absent"),
+    ):
+        answer = subprocess.run(["mount", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+        expect(answer.returncode == code and part in answer.stderr, "mount %s ends with %d: %s" % (" ".join(words), answer.returncode, answer.stderr))
+
+
 def signals(scene):
     scene.volmount()
     number = scene.number
@@ -218,18 +260,17 @@ def the_healers_signals(scene):
         testbed.stop()
 
 
-CASES = (translator_101, in_the_background, umount, fusermount3, mount_8, fstab_5, signals, the_healers_signals)
+CASES = (translator_101, in_the_background, umount, fusermount3, mount_8, fstab_5, remount, what_mount_8_is_told, signals, the_healers_signals)
 
 
 def own_namespace(binaries):
-    """Starts this script again in a mount namespace whose /usr/sbin has mount.volmount and whose fstab is its own."""
+    """Starts this script again in a mount namespace whose /usr/sbin has what `make install` puts there and whose fstab is its own."""
     folder = tempfile.mkdtemp(prefix="namespace-")
     try:
         shutil.copytree("/usr/sbin", os.path.join(folder, "sbin"), symlinks=True)
-        helper = os.path.join(folder, "sbin", "mount.volmount")
-        if os.path.lexists(helper):
-            os.unlink(helper)
-        os.symlink(os.path.join(binaries, "volmount"), helper)
+        # What is installed is tried as it is installed.
+        subprocess.run(["make", "-s", "-C", REPOSITORY, "install", "BUILD=" + binaries, "PREFIX=%s/usr/local" % folder,
+                        "MOUNT_HELPERS=%s/sbin" % folder], check=True)
         open(os.path.join(folder, "fstab"), "w").close()
         script = 'touch /etc/fstab; mount --bind "$1/sbin" /usr/sbin && mount --bind "$1/fstab" /etc/fstab && shift && exec "$@"'
         return subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", folder, sys.executable,

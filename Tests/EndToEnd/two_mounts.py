@@ -27,6 +27,12 @@ class SecondMount:
     def refusal(self, expected):
         return says_one_sentence(self.command, expected)
 
+    def remount(self):
+        """For writing. The exit code, and what was said."""
+        answer = subprocess.run([self.command[0], "--volfile", self.testbed.volfile, "-o", "remount,rw", self.directory],
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+        return answer.returncode, answer.stderr.strip()
+
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.testbed.log("second.log"),
                                         stderr=subprocess.STDOUT, start_new_session=True)
@@ -66,6 +72,9 @@ def scenes(release):
                     yield "a mount that was %s reads" % name, None if file.read() == "first" else "it reads something else"
                 error = write_error(os.path.join(second.directory, "other"))
                 yield "a mount that was %s writes nothing" % name, None if error == "EROFS" else "writing met %s" % error
+                code, said = second.remount()
+                yield "a mount that was %s is not remounted for writing" % name, (
+                    None if code == 1 and "stays read-only" in said and len(said.splitlines()) == 1 else "it ends with %d: %s" % (code, said))
                 subprocess.run(["mount", "-i", "-o", "remount,rw", second.directory], capture_output=True)
                 error = write_error(os.path.join(second.directory, "other"))
                 yield "a mount that was %s writes nothing after a remount" % name, None if error == "EROFS" else "writing met %s" % error
@@ -73,6 +82,14 @@ def scenes(release):
         with SecondMount(testbed, writeback) as second:
             error = write_error(os.path.join(second.directory, "other"))
             yield "after kill -9 of the first the second has the volume", error
+        with SecondMount(testbed, ["-o", "ro"]) as second:
+            answer = second.remount()
+            error = write_error(os.path.join(second.directory, "other")) if answer == (0, "") else "remounting ends with %d: %s" % answer
+            yield "a mount that was read-only and alone is remounted for writing", error
+            named = ["demo-replicate-0", "process %d" % second.process.pid, second.directory, "unmount"]
+            third = SecondMount(testbed, writeback)
+            third.command[-1] = testbed.mount_point
+            yield "and keeps out whom a writer keeps out", third.refusal(named)
     finally:
         testbed.stop()
 

@@ -191,7 +191,7 @@ private func request(_ message: [UInt8]) throws -> FuseRequest { try decode(mess
         guard case .readlink = try request(GoldenRequests.readlink) else { Issue.record(); return }
         guard case .open(let open) = try request(GoldenRequests.openTruncate) else { Issue.record(); return }
         #expect(open.flags.contains([.truncate, .append, .writeOnly]))
-        guard case .unsupported(39) = try request(GoldenRequests.ioctl) else { Issue.record(); return }
+        guard case .ioctl(0x8008_6601) = try request(GoldenRequests.ioctl) else { Issue.record(); return }
     }
 
     @Test func `an opcode of a newer kernel is unsupported, not an error`() throws {

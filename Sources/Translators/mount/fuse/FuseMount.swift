@@ -16,6 +16,7 @@ public final class FuseMount: Sendable {
     public let settings: FuseMountSettings
     private let sharesLocks: Bool, isClustered: Bool
     private let writeGate: WriteGate
+    private let becomeWriter: @Sendable () async throws(FopError) -> Void
     private let state = Mutex(State())
 
     private struct State {
@@ -26,12 +27,15 @@ public final class FuseMount: Sendable {
         var waiter: CheckedContinuation<Void, Never>?
     }
 
-    /// `top`: the volume to mount, by default the graph's last. `writeGate`: who else has a say in what may write.
+    /// `top`: the volume to mount, by default the graph's last. `writeGate`: who else has a say in what may write; a
+    /// read-only mount closes it. `becomeWriter`: asked before such a mount is remounted for writing; opens the gate,
+    /// or throws EBUSY. By default it never may.
     public init(
-        _ graph: Graph, top: (any Translator)? = nil, settings: FuseMountSettings, writeGate: WriteGate = WriteGate()
+        _ graph: Graph, top: (any Translator)? = nil, settings: FuseMountSettings, writeGate: WriteGate = WriteGate(),
+        becomeWriter: @escaping @Sendable () async throws(FopError) -> Void = { () throws(FopError) in throw .busy }
     ) {
         (self.top, environment, self.settings) = (top ?? graph.top, graph.environment, settings)
-        self.writeGate = writeGate
+        (self.writeGate, self.becomeWriter) = (writeGate, becomeWriter)
         // A remount lifts the kernel's own flag.
         if settings.kernelFlags.isReadOnly { writeGate.close() }
         // Without a translator that keeps locks, locks are this machine's, and its kernel keeps them best.
@@ -51,7 +55,7 @@ public final class FuseMount: Sendable {
             let features = try agree(on: first)
             let session = FuseSession(
                 top: top, environment: environment, settings: settings, features: features, writeGate: writeGate,
-                isClustered: isClustered)
+                isClustered: isClustered, becomeWriter: becomeWriter)
             start(session, first, point)
         } catch {
             try? point.unmount(lazily: true)

@@ -39,6 +39,7 @@ extension FuseSession {
             case .fallocate(let fallocate): try await self.fallocate(fallocate, call)
             case .lseek(let handle, let offset, let whence): try await lseek(handle, offset, whence, call)
             case .copyFileRange(let copy): try await copyFileRange(copy, call)
+            case .ioctl(let command): try await ioctl(command, call)
             case .destroy: call.queue.reply(call.unique)
             case .unsupported: throw FopError.notSupportedHere
             case .initialize, .forget, .batchForget, .interrupt: throw FopError.io  // the worker does these itself

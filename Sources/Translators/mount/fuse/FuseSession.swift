@@ -16,6 +16,8 @@ final class FuseSession: Sendable {
     let secondWalks = SecondWalks()
     let writeGate: WriteGate
     let callerGroups: CallerGroups
+    /// Asked before a read-only mount is remounted for writing.
+    let becomeWriter: @Sendable () async throws(FopError) -> Void
     /// Whether bricks of a GlusterFS cluster stand below, which its own mounts use too.
     let isClustered: Bool
     let entryValid: FuseValidity, attributesValid: FuseValidity, absentValid: FuseValidity
@@ -24,10 +26,10 @@ final class FuseSession: Sendable {
 
     init(
         top: any Translator, environment: GraphEnvironment, settings: FuseMountSettings, features: FuseFeatures,
-        writeGate: WriteGate, isClustered: Bool
+        writeGate: WriteGate, isClustered: Bool, becomeWriter: @escaping @Sendable () async throws(FopError) -> Void
     ) {
         (self.top, self.environment, self.settings, self.features) = (top, environment, settings, features)
-        (self.writeGate, self.isClustered) = (writeGate, isClustered)
+        (self.writeGate, self.isClustered, self.becomeWriter) = (writeGate, isClustered, becomeWriter)
         callerGroups = CallerGroups(timeout: settings.groupsTimeout)
         nodes = NodeTable(root: environment.inodes.inode(.root, type: .directory))
         entryValid = FuseValidity(settings.entryTimeout)
