@@ -1,4 +1,5 @@
 import ReplicaState
+import Synchronization
 import TranslatorCore
 
 /// One lock that a transaction takes on every replica, in the domain of this translator.
@@ -18,33 +19,59 @@ enum ReplicaLock: Sendable {
 }
 
 extension ReplicateTranslator {
-    /// How often it begins again where a replica lacked what was locked while somebody else was in the way.
+    /// How often it begins again where a replica lacks what is to be locked.
     static let lockRoundsMax = 4
+    /// Before the second round; before each further one four times as long.
+    private static let lackPause = Duration.milliseconds(2)
 
     /// Takes all `locks` on the `chosen` replicas: tried on all at once; if anybody is in the way, all are let go and
     /// taken one by one, in the order of the replicas, waiting. Answers where all are held.
     ///
-    /// A replica that cannot lock for a reason of its own is left out: it is down, or has not what is to be locked.
-    /// Throws, and nothing is held, when none is left, when the reason is this process's (`isAboutThisProcess`: another
+    /// A replica that cannot lock for a reason of its own is left out: it is down, or has not what is to be locked. That
+    /// it lacks a directory is believed when it goes on to: whoever makes it may not have come to that replica yet, or,
+    /// having failed there, be about to take it away from the others again. Throws, and nothing is held, when none is left, when the reason is this process's (`isAboutThisProcess`: another
     /// client may hold there what this one goes on without), and EINTR when the task was cancelled while it waited.
     func lock(_ locks: [ReplicaLock], on chosen: [Bool], in frame: Frame) async throws(FopError) -> [Bool] {
         var round = 1
         while true {
-            let tries = await windAll(chosen) { [self] replica throws(FopError) in
+            var answers = await windAll(chosen) { [self] replica throws(FopError) in
                 try await lock(locks[...], on: replica, .tryAcquire, in: frame)
             }
-            let isInTheWay = tries.contains { $0?.error == .tryAgain }
-            if !isInTheWay { return try await settle(locks, tries, in: frame) }
-            await unlock(locks, on: tries.map { $0?.value != nil }, in: frame)
-            let waited = try await lockInOrder(locks, on: chosen, in: frame)
-            // Whoever was in the way may have been making just what a replica did not have yet.
-            let lacked = waited.contains { $0?.error?.isAbsence ?? false }
-            guard lacked, waited.contains(where: { $0?.value != nil }), round < Self.lockRoundsMax else {
-                return try await settle(locks, waited, in: frame)
+            let isInTheWay = answers.contains { $0?.error == .tryAgain }
+            if isInTheWay {
+                await unlock(locks, on: answers.map { $0?.value != nil }, in: frame)
+                answers = try await lockInOrder(locks, on: chosen, in: frame)
             }
-            await unlock(locks, on: waited.map { $0?.value != nil }, in: frame)
+            let held = answers.map { $0?.value != nil }
+            let isLacked = held.contains(true) && answers.contains { $0?.error?.isAbsence ?? false }
+            guard isLacked, isInTheWay || mayBeInTheMaking(locks) else {
+                return try await settle(locks, answers, in: frame)
+            }
+            guard round < Self.lockRoundsMax else {
+                rememberLack(locks)
+                return try await settle(locks, answers, in: frame)
+            }
+            await unlock(locks, on: held, in: frame)
+            if !isInTheWay { await pause(beforeRound: round + 1) }
             round += 1
         }
+    }
+
+    private func pause(beforeRound round: Int) async {
+        let time = (2..<round).reduce(Self.lackPause) { time, _ in time * 4 }
+        try? await volume.environment.time.sleep(for: time)
+    }
+
+    /// A directory that no replica is known to lack.
+    private func mayBeInTheMaking(_ locks: [ReplicaLock]) -> Bool {
+        locks.contains { lock in
+            guard case .name(_, let directory) = lock else { return false }
+            return !context(directory).state.withLock { $0.isLacked }
+        }
+    }
+
+    private func rememberLack(_ locks: [ReplicaLock]) {
+        for case .name(_, let directory) in locks { context(directory).state.withLock { $0.isLacked = true } }
     }
 
     /// Where all are held, or why they cannot be.

@@ -81,10 +81,13 @@ extension ReplicateTranslator {
         let undo: Undo = { [self] replica, own throws(FopError) in try await unmake(entry, on: replica, in: own) }
         let outcome = try await perform(change, making: made, in: frame, undo: undo) {
             [self] replica throws(FopError) in
-            do throws(FopError) { return try await wind(replica) } catch {
-                guard error == .exists else { throw error }
-                return try await alreadyMade(entry, on: replica, in: frame)
+            for _ in 1..<Self.makeTriesMax {
+                do throws(FopError) { return try await wind(replica) } catch {
+                    guard error == .exists else { throw error }
+                    if let reply = try await alreadyMade(entry, on: replica, in: frame) { return reply }
+                }
             }
+            return try await wind(replica)
         }
         let (connections, now) = (connections, volume.environment.time.now())
         // What was just made needs no look-up to be read where it was made.
@@ -96,15 +99,22 @@ extension ReplicateTranslator {
         return try outcome.reply(among: settings.favorite)
     }
 
-    /// What a replica that says "exists" has under the name: just what was asked for, where a look-up by somebody else
+    private static let makeTriesMax = 4
+
+    /// What a replica that says "exists" has under the name. Just what was asked for, where a look-up by somebody else
     /// came between two steps of the making (a brick of GlusterFS finds the gfid's handle made already and calls that a
-    /// failure). The gfid is nobody else's, and the name is locked.
+    /// failure); or nothing, nil, where that brick has removed again what it had made: it is to be made once more.
+    /// Given up, it would be removed where it was made, while others use it already, by whom it was found on all. The
+    /// gfid is nobody else's, and the name is locked.
     private func alreadyMade(
         _ entry: NewEntry, on replica: Int, in frame: Frame
-    ) async throws(FopError) -> EntryReply {
+    ) async throws(FopError) -> EntryReply? {
         let look = LookupRequest(.name(entry.name, parent: entry.parent))
         let there: LookupReply
-        do throws(FopError) { there = try await replicas[replica].lookup(look, in: frame) } catch { throw .exists }
+        do throws(FopError) { there = try await replicas[replica].lookup(look, in: frame) } catch {
+            guard error == .noEntry else { throw .exists }
+            return nil
+        }
         guard there.iatt.gfid == entry.inode.gfid else { throw .exists }
         return EntryReply(iatt: there.iatt, parent: PrePostIatt(pre: there.parent, post: there.parent))
     }
@@ -126,8 +136,15 @@ extension ReplicateTranslator {
     }
 
     public func rmdir(_ request: RmdirRequest, in frame: Frame) async throws(FopError) -> RemoveReply {
-        guard let removed = try await find(request.name, in: request.parent, frame) else { throw .noEntry }
-        let change = LockedChange.removal([(request.parent, request.name)], removed.directory, noting: .rmdir)
+        var directory: Inode?
+        do throws(FopError) {
+            guard let found = try await find(request.name, in: request.parent, frame) else { throw .noEntry }
+            directory = found.directory
+        } catch {
+            // A brick is just making it, and what it is will be seen under the name's lock.
+            guard error == .noData else { throw error }
+        }
+        let change = LockedChange.removal([(request.parent, request.name)], directory, noting: .rmdir)
         let outcome = try await perform(change, in: frame) { [self] replica throws(FopError) in
             try await replicas[replica].rmdir(request, in: frame)
         }
