@@ -41,8 +41,8 @@ final class ReplicaInode: Sendable {
         var relied: Int?
         /// Why a close failed that nobody waited for; told to whoever syncs next.
         var untoldFailure: FopError?
-        /// Some replica lacks the name by which it was found last, and did so under the name's lock; or lacks the directory,
-        /// and did so for as long as its making may take.
+        /// Some replica lacks the name by which it was found last, and did so under the name's lock; or lacks the
+        /// directory, and did so for as long as its making may take.
         var isLacked = false
         /// Of an object that is on no replica and stands for several: what it looks like (`splitName`).
         var standsFor: Iatt?

@@ -27,10 +27,11 @@ extension ReplicateTranslator {
     /// Takes all `locks` on the `chosen` replicas: tried on all at once; if anybody is in the way, all are let go and
     /// taken one by one, in the order of the replicas, waiting. Answers where all are held.
     ///
-    /// A replica that cannot lock for a reason of its own is left out: it is down, or has not what is to be locked. That
-    /// it lacks a directory is believed when it goes on to: whoever makes it may not have come to that replica yet, or,
-    /// having failed there, be about to take it away from the others again. Throws, and nothing is held, when none is left, when the reason is this process's (`isAboutThisProcess`: another
-    /// client may hold there what this one goes on without), and EINTR when the task was cancelled while it waited.
+    /// A replica that cannot lock for a reason of its own is left out: it is down, or has not what is to be locked.
+    /// That it lacks a directory is believed when it goes on to: whoever makes it may not have come to that replica
+    /// yet, or, having failed there, be about to take it away from the others again. Throws, and nothing is held, when
+    /// none is left, when the reason is this process's (`isAboutThisProcess`: another client may hold there what this
+    /// one goes on without), and EINTR when the task was cancelled while it waited.
     func lock(_ locks: [ReplicaLock], on chosen: [Bool], in frame: Frame) async throws(FopError) -> [Bool] {
         var round = 1
         while true {
