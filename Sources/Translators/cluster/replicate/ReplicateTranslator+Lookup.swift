@@ -158,10 +158,14 @@ extension ReplicateTranslator {
         _ answers: Answers<LookupReply>, like iatt: Iatt, _ connections: Connections, _ doubts: UInt64, in frame: Frame
     ) -> LookupReply {
         let same = answers.map { answer in answer?.value.flatMap { $0.iatt.gfid == iatt.gfid ? $0 : nil } }
+        // The name may stand for another file there by now.
+        let lost = zip(answers, same).map { answer, same in
+            answer?.value != nil && same == nil || answer?.error?.isAbsence ?? false
+        }
         let inode = volume.environment.inodes.inode(iatt.gfid, type: iatt.type)
         let readable = learn(
             inode, iatts: same.map { $0?.iatt }, xdata: same.map { $0?.xdata ?? [:] },
-            isComplete: !answers.contains { $0?.error?.isSilence ?? false }, connections, doubts)
+            isComplete: !answers.contains { $0?.error?.isSilence ?? false }, lost: lost, connections, doubts)
         let settings = settings
         func best(_ good: [Bool]) -> LookupReply? {
             order(good, for: inode, in: frame, settings).lazy.compactMap { same[$0] }.first

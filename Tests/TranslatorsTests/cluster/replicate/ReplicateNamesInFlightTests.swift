@@ -382,4 +382,22 @@ struct ReplicateNamesInFlightTests {
         try await stack.close(held)
         await stack.stop()
     }
+
+    @Test(arguments: [FopError.noEntry, .stale])
+    func `a file that is looked up while the copy that is relied on loses its name is read on where it is open`(
+        error: FopError
+    ) async throws {
+        let stack = try await ReplicaStack()
+        let fd = try await stack.create("f")
+        try await stack.write("content", to: fd)
+        stack.replicate.rely(on: 0, for: fd.inode)
+        for inode in [stack.root, fd.inode] { _ = try await stack.lookup(inode) }
+        stack.faulty[0].fail(.lookup, with: error, times: 2)
+        _ = try await stack.lookup("f")
+        let status = try await stack.replicate.stat(StatRequest(.fd(fd)), in: stack.frame)
+        #expect(status.iatt.size == 7)
+        #expect(try await stack.read(fd) == "content")
+        try await stack.close(fd)
+        await stack.stop()
+    }
 }
