@@ -1,6 +1,7 @@
 import CPosix
 import Glibc
 import ReplicaState
+import Synchronization
 import Testing
 import Translators
 import TranslatorCore
@@ -85,6 +86,21 @@ extension ReplicaStack {
 
     func unlink(_ name: EntryName, in parent: Inode? = nil) async throws {
         _ = try await replicate.unlink(UnlinkRequest(parent: parent ?? root, name: name), in: frame)
+    }
+
+    /// Does it while time passes for whoever sleeps.
+    func waiting(_ work: @escaping @Sendable () async throws -> Void) async throws {
+        let isDone = Mutex(false)
+        let working = Task {
+            defer { isDone.withLock { $0 = true } }
+            try await work()
+        }
+        let ended = await eventually {
+            self.clock.advanceToNextDeadline()
+            return isDone.withLock { $0 }
+        }
+        try #require(ended)
+        try await working.value
     }
 
     /// Lets the delayed post-op come due and waits until it is done.

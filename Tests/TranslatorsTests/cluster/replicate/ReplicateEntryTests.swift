@@ -204,7 +204,7 @@ struct ReplicateEntryTests {
     func `a replica whose directory cannot be locked is left out and counted`(change: Change) async throws {
         let scene = try await Scene()
         scene.stack.faulty[1].fail(.entrylk, with: .stale)
-        try await scene.perform(change)
+        try await scene.stack.waiting { try await scene.perform(change) }
         #expect(scene.isDone(change, on: 0) && !scene.isDone(change, on: 1))
         #expect(scene.stack.counts(0, about: 1, "d") == PendingCounts(entry: 1))
         await scene.stack.stop()

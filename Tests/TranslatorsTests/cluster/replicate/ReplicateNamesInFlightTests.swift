@@ -220,26 +220,11 @@ struct ReplicateNamesInFlightTests {
         await stack.stop()
     }
 
-    /// Does it while time passes for whoever sleeps.
-    private func waitingly(_ stack: ReplicaStack, _ change: @escaping @Sendable () async throws -> Void) async throws {
-        let isDone = Mutex(false)
-        let changing = Task {
-            defer { isDone.withLock { $0 = true } }
-            try await change()
-        }
-        let ended = await eventually {
-            stack.clock.advanceToNextDeadline()
-            return isDone.withLock { $0 }
-        }
-        try #require(ended)
-        try await changing.value
-    }
-
     @Test func `a directory that one replica has not yet is waited for, and nothing is missed there`() async throws {
         let stack = try await ReplicaStack()
         let directory = try await stack.mkdir("d")
         stack.faulty[1].fail(.entrylk, with: .stale, times: 2)
-        try await waitingly(stack) { _ = try await stack.mkdir("inner", in: directory) }
+        try await stack.waiting { _ = try await stack.mkdir("inner", in: directory) }
         for replica in 0..<2 { #expect(stack.exists(replica, "d/inner")) }
         #expect(stack.isClean("d"))
         await stack.stop()
@@ -253,7 +238,7 @@ struct ReplicateNamesInFlightTests {
         var asked: [Int] = []
         for name in ["x", "y"] as [EntryName] {
             stack.clearRecords()
-            try await waitingly(stack) { _ = try await stack.mkdir(name, in: directory) }
+            try await stack.waiting { _ = try await stack.mkdir(name, in: directory) }
             #expect(stack.exists(0, "d/\(name)") && !stack.exists(1, "d/\(name)"))
             asked.append(stack.fops(0).count { $0 == .entrylk })
         }
